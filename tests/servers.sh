@@ -134,7 +134,7 @@ python_environment() {
         echo "getting $2" >&2
         mkdir -p "$1" && fresh=$(mktemp -d "$1/.getting.XXXXXX") || return 1
         # shellcheck disable=SC2086 # several words
-        if ! { python3 -m venv --copies "$fresh" && "$fresh/bin/python" -m pip install --quiet --disable-pip-version-check $2; } >"$1/log" 2>&1; then
+        if ! { "${3:-python3}" -m venv --copies "$fresh" && "$fresh/bin/python" -m pip install --quiet --disable-pip-version-check $2; } >"$1/log" 2>&1; then
             tail -n 20 "$1/log" >&2
             rm -rf "$fresh"
             return 1

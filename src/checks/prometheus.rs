@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::bounds::Bounds;
 use super::registry::CheckKind;
 use super::{Check, CheckContext, Measured, Measuring};
 use crate::outside::http::{HttpRequest, send};
@@ -40,6 +41,7 @@ struct Settings {
 
 struct Prometheus {
     settings: Settings,
+    bounds: Bounds,
     folder: Utf8PathBuf,
     surroundings: Surroundings,
 }
@@ -49,10 +51,8 @@ impl Prometheus {
         let settings: Settings = check.read()?;
         is_url("url", &settings.url)?;
         are_headers(&settings.headers)?;
-        if settings.at_least.is_none() && settings.at_most.is_none() {
-            return Err("`at-least`, `at-most` or both say what the values may be".to_owned());
-        }
-        Ok(Self { settings, folder: check.folder.clone(), surroundings: surroundings.clone() })
+        let bounds = Bounds::new(settings.at_least, settings.at_most)?;
+        Ok(Self { settings, bounds, folder: check.folder.clone(), surroundings: surroundings.clone() })
     }
 
     async fn ask(&self, context: &CheckContext) -> Measured {
@@ -88,24 +88,8 @@ impl Prometheus {
                 return Measured::error(format!("the query gives {kind}; a vector or a scalar is asked for"));
             }
         };
-        if values.is_empty() {
-            return Measured::inconclusive("the query gave no value");
-        }
-        let Some(known) = values.into_iter().map(|value| value.filter(|v| !v.is_nan())).collect::<Option<Vec<f64>>>()
-        else {
-            return Measured::inconclusive("the query gave NaN");
-        };
-        let Settings { at_least, at_most, .. } = &self.settings;
-        let shown = known.iter().map(f64::to_string).collect::<Vec<_>>().join(", ");
-        let too_little = at_least.filter(|least| known.iter().any(|value| value < least));
-        let too_much = at_most.filter(|most| known.iter().any(|value| value > most));
-        match (too_little, too_much) {
-            (Some(least), _) => {
-                Measured::failed(format!("the query gave {shown}, and {least} is the least that may be"))
-            }
-            (_, Some(most)) => Measured::failed(format!("the query gave {shown}, and {most} is the most that may be")),
-            (None, None) => Measured::successful(format!("the query gave {shown}")),
-        }
+        let values: Vec<f64> = values.into_iter().map(|value| value.unwrap_or(f64::NAN)).collect();
+        self.bounds.judge(&values)
     }
 }
 

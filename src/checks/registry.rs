@@ -1,6 +1,6 @@
 //! Every kind of check.
 
-use super::{Check, command, http, prometheus, sql};
+use super::{Check, cloudwatch_alarms, cloudwatch_query, command, http, prometheus, sql, target_health};
 use crate::outside::{Needs, SettingsSchema, Surroundings};
 use crate::release::Configured;
 
@@ -23,7 +23,15 @@ pub struct CheckKind {
 pub type OpenedCheck = Result<Box<dyn Check>, String>;
 
 /// Every kind, a line each.
-pub static KINDS: &[CheckKind] = &[http::KIND, command::KIND, sql::KIND, prometheus::KIND];
+pub static KINDS: &[CheckKind] = &[
+    http::KIND,
+    command::KIND,
+    sql::KIND,
+    prometheus::KIND,
+    cloudwatch_alarms::KIND,
+    cloudwatch_query::KIND,
+    target_health::KIND,
+];
 
 /// Makes a check.
 pub fn open(check: &Configured, surroundings: &Surroundings) -> OpenedCheck {

@@ -1,5 +1,6 @@
-//! What is outside this process: programs and HTTP servers, each asked once, with a deadline.
+//! What is outside this process: programs and HTTP servers, each asked once, with a deadline; and accounts of Amazon Web Services.
 
+pub(crate) mod aws;
 pub(crate) mod http;
 pub(crate) mod program;
 pub(crate) mod replace;

@@ -41,6 +41,8 @@ pub static KINDS: &[BackendKind] = &[
     aws::lambda::KIND,
     aws::codedeploy::KIND,
     aws::ecs::KIND,
+    aws::apigateway::KIND,
+    aws::autoscaling::KIND,
     kubernetes::service::KIND,
     kubernetes::httproute::KIND,
 ];

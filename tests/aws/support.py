@@ -1,4 +1,4 @@
-"""What the tests of AWS share: moto, a server before it that makes trouble, a database with a release, and each backend with what it moves."""
+"""What the tests of AWS share: moto and LocalEmu, a server before them that makes trouble, a database with a release, and each backend with what it moves."""
 
 import atexit
 import http.client
@@ -20,11 +20,13 @@ import zipfile
 from pathlib import Path
 
 import boto3
+import cbor2
 from botocore.config import Config
 
 WORK = Path(os.environ["AWS_TEST_WORK"])
 PORT = os.environ["AWS_TEST_PORT"]
 CUTOVER = os.environ["AWS_TEST_CUTOVER"]
+EMULATOR = os.environ["AWS_TEST_EMULATOR"]
 REGION = "eu-central-1"
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 # Several processes try at once.
@@ -46,10 +48,13 @@ def free_port():
 
 
 class Trouble:
-    """A server before moto: it notes what is asked, and answers some of it itself, late, or not at all."""
+    """A server before the emulators: it notes what is asked, and answers some of it itself, late, or not at all."""
 
     def __init__(self):
         self.moto, self.port = free_port(), free_port()
+        self.localemu = None
+        # Told of each call before it goes on.
+        self.watch = lambda action: None
         self.asked, self.rules, self.lock = [], [], threading.Lock()
         # What moto does not have: the prefix of a service's targets, and what answers an action.
         self.scripted = {}
@@ -70,13 +75,15 @@ class Trouble:
                 name_of = served[0] if served else action_of
                 action = target.split(".")[1] if target else name_of(self.command, self.path, body)
                 rule = trouble.meets(action, body)
+                trouble.watch(action)
                 if rule and rule["before"]:
                     rule["before"]()
                     self.close_connection = True
                     return None
                 if rule and rule["answer"]:
                     status, kind, text = rule["answer"]
-                    return self.give(status, {"Content-Type": kind}, text.encode())
+                    more = {"smithy-protocol": "rpc-v2-cbor"} if kind == "application/cbor" else {}
+                    return self.give(status, {"Content-Type": kind, **more}, text if isinstance(text, bytes) else text.encode())
                 if target and target.split(".")[0] in trouble.scripted:
                     status, answer = trouble.scripted[target.split(".")[0]](action, json.loads(body or b"{}"))
                     if rule and rule["after"]:
@@ -87,11 +94,12 @@ class Trouble:
                     if rule and rule["after"]:
                         rule["after"]()
                     return self.give(status, {"Content-Type": kind}, text.encode())
-                connection = http.client.HTTPConnection("127.0.0.1", trouble.moto, timeout=60)
+                connection = http.client.HTTPConnection("127.0.0.1", trouble.behind(self.path), timeout=60)
                 headers = {name: value for name, value in self.headers.items() if name.lower() not in ("connection",)}
                 connection.request(self.command, self.path, body, headers)
                 came = connection.getresponse()
                 text = came.read()
+                connection.close()
                 if rule and rule["after"]:
                     rule["after"]()
                 if rule and rule["change"]:
@@ -130,9 +138,32 @@ class Trouble:
                     raise RuntimeError((MOTO_LOG).read_text())
                 time.sleep(0.1)
 
+    def emulator(self):
+        """The port of LocalEmu, which is started when it is first needed."""
+        if self.localemu is None:
+            path, folder = WORK / f"emu-{os.getpid()}.sock", WORK / f"emu-{os.getpid()}"
+            program = [str(Path(EMULATOR) / "bin" / "python"), "localemu.py", str(path), str(folder)]
+            apart = ["unshare", "-n" if os.geteuid() == 0 else "-rn"]
+            self.apart = subprocess.Popen([*apart, *program], stdin=subprocess.PIPE, env={**os.environ, **KEYS})
+            deadline = time.monotonic() + 150
+            while not path.exists():
+                if time.monotonic() > deadline or self.apart.poll() is not None:
+                    raise RuntimeError(f"LocalEmu does not start, see {folder}/log")
+                time.sleep(0.1)
+            listening = socket.create_server(("127.0.0.1", 0))
+            threading.Thread(target=carry_to, args=(listening, str(path)), daemon=True).start()
+            self.localemu = listening.getsockname()[1]
+        return self.localemu
+
+    def behind(self, path):
+        """The port of the emulator that a path belongs to."""
+        return self.emulator() if path.startswith(("/restapis", "/service/GraniteServiceVersion20100801")) else self.moto
+
     def end(self):
         self.server.kill()
         self.server.wait()
+        if self.localemu is not None:
+            self.apart.communicate()
 
     def meets(self, action, body):
         with self.lock:
@@ -174,7 +205,7 @@ class Trouble:
         return boto3.client(
             service,
             region_name=REGION,
-            endpoint_url=f"http://127.0.0.1:{self.moto}",
+            endpoint_url=f"http://127.0.0.1:{self.emulator() if service in ('apigateway', 'cloudwatch') else self.moto}",
             aws_access_key_id="test",
             aws_secret_access_key="test",
             config=Config(retries={"max_attempts": 1}),
@@ -196,6 +227,11 @@ def action_of(method, path, body):
         ("GET", r"/2015-03-31/functions/[^/]+/aliases/[^/]+", "GetAlias"),
         ("PUT", r"/2015-03-31/functions/[^/]+/aliases/[^/]+", "UpdateAlias"),
         ("GET", r"/2015-03-31/functions/[^/]+/configuration", "GetFunctionConfiguration"),
+        ("GET", r"/restapis/[^/]+/stages/[^/]+", "GetStage"),
+        ("PATCH", r"/restapis/[^/]+/stages/[^/]+", "UpdateStage"),
+        ("GET", r"/restapis/[^/]+/deployments/[^/]+", "GetDeployment"),
+        ("POST", r"/service/GraniteServiceVersion20100801/operation/DescribeAlarms", "DescribeAlarms"),
+        ("POST", r"/service/GraniteServiceVersion20100801/operation/GetMetricData", "GetMetricData"),
     ]:
         if method == wanted and re.fullmatch(pattern, path):
             return action
@@ -209,8 +245,41 @@ def query_error(status, code, message="no"):
 
 
 def json_error(status, code, message="no"):
-    """An error of Lambda."""
+    """An error of Lambda and of API Gateway."""
     return status, "application/json", json.dumps({"__type": code, "Message": message, "Type": "User"})
+
+
+def cbor(answer, status=200):
+    """An answer of CloudWatch."""
+    return status, "application/cbor", cbor2.dumps(answer)
+
+
+def cbor_error(status, code, message="no"):
+    """An error of CloudWatch."""
+    return cbor({"__type": f"com.amazonaws.cloudwatch#{code}", "message": message}, status)
+
+
+def carry_to(listening, path):
+    """Carries connections to a Unix socket."""
+
+    def carry(came, went):
+        try:
+            while data := came.recv(1 << 16):
+                went.sendall(data)
+            went.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def serve(came):
+        with came, socket.socket(socket.AF_UNIX) as went:
+            went.connect(path)
+            back = threading.Thread(target=carry, args=(went, came), daemon=True)
+            back.start()
+            carry(came, went)
+            back.join()
+
+    while True:
+        threading.Thread(target=serve, args=(listening.accept()[0],), daemon=True).start()
 
 
 class Ran:
@@ -242,9 +311,23 @@ class Backend:
 
     error = staticmethod(query_error)
     drains_within = "5s"
+    # Where it says that it works, and whether it takes every share.
+    at, takes_any_share = "AWS account 123456789012 in eu-central-1", False
+
+    def allows(self, action):
+        """What IAM calls what allows an action."""
+        return action
+
+    def gives(self, blue, green):
+        """Blue and green have these weights, and nobody else has any."""
+        self.somebody_else(blue, green)
 
     def __init__(self, trouble):
         self.trouble = trouble
+        trouble.watch = self.watches
+
+    def watches(self, action):
+        """Told of each call before it goes on."""
 
     def files(self, folder):
         """What stands beside cutover.toml."""
@@ -341,7 +424,7 @@ class Dns(Backend):
         self.route53 = trouble.client("route53")
         self.domain = f"d{next(_number)}.example.com"
         self.zone = self.route53.create_hosted_zone(Name=self.domain, CallerReference=self.domain)["HostedZone"]["Id"].split("/")[-1]
-        self.name = f"app.{self.domain}"
+        self.name, self.at = f"app.{self.domain}", f"Route 53, hosted zone {self.zone}"
         self.somebody_else(100, 0)
 
     def record(self, side, weight, ttl=1, **more):
@@ -380,6 +463,7 @@ class Dns(Backend):
 
 class Alias(Backend):
     kind, writes, reads = "aws-lambda", "UpdateAlias", "GetAlias"
+    takes_any_share = True
     error = staticmethod(json_error)
     # The longest invocation, and what a change of the alias may take.
     drains_within = "60s"
@@ -420,6 +504,168 @@ class Alias(Backend):
     def somebody_else(self, blue, green):
         more = {self.green: green / 100} if green else {}
         self.client.update_alias(FunctionName=self.function, Name="live", FunctionVersion=self.blue, RoutingConfig={"AdditionalVersionWeights": more})
+
+    def blue_ends(self):
+        pass
+
+
+class Gateway(Backend):
+    """A stage of a REST API, in LocalEmu."""
+
+    kind, writes, reads = "aws-apigateway", "UpdateStage", "GetStage"
+    at, takes_any_share = f"AWS region {REGION}", True
+    error = staticmethod(json_error)
+    canary = "/canarySettings"
+
+    def __init__(self, trouble, variables=None):
+        super().__init__(trouble)
+        self.client, self.variables = trouble.client("apigateway"), variables or {}
+        self.api = self.client.create_rest_api(name=f"shop-{next(_number)}")["id"]
+        (root,) = self.client.get_resources(restApiId=self.api)["items"]
+        method = {"restApiId": self.api, "resourceId": root["id"], "httpMethod": "GET"}
+        self.client.put_method(**method, authorizationType="NONE")
+        self.client.put_integration(**method, type="MOCK", requestTemplates={"application/json": '{"statusCode": 200}'})
+        self.blue, self.green, self.third = [self.client.create_deployment(restApiId=self.api)["id"] for _ in range(3)]
+        own = {name: "blue" for name in self.variables}
+        self.client.create_stage(restApiId=self.api, stageName="live", deploymentId=self.blue, variables=own)
+
+    def allows(self, action):
+        return {"Get": "GET", "Upd": "PATCH"}[action[:3]]
+
+    def settings(self, more=""):
+        variables = ", ".join(f'{name} = "{value}"' for name, value in self.variables.items())
+        return (
+            f'kind = "{self.kind}"\napi = "{self.api}"\nstage = "live"\nblue = "{self.blue}"\ngreen = "{self.green}"\nvariables = {{ {variables} }}\n{more}'
+            + super().settings()
+            + f'region = "{REGION}"\n'
+        )
+
+    def stage(self):
+        return self.client.get_stage(restApiId=self.api, stageName="live")
+
+    def patch(self, *patches):
+        """Each as (op, path, value)."""
+        patches = [dict(zip(("op", "path", "value"), patch)) for patch in patches]
+        self.client.update_stage(restApiId=self.api, stageName="live", patchOperations=patches)
+
+    def weights(self):
+        stage = self.stage()
+        canary = stage.get("canarySettings") or {"deploymentId": stage["deploymentId"], "percentTraffic": 0.0}
+        of = {deployment: 0.0 for deployment in (self.blue, self.green)}
+        of[stage["deploymentId"]] += 100 - canary["percentTraffic"]
+        of[canary["deploymentId"]] += canary["percentTraffic"]
+        return round(of[self.blue]), round(of[self.green])
+
+    def somebody_else(self, blue, green):
+        own = [("replace", f"{self.canary}/stageVariableOverrides/{name}", value) for name, value in self.variables.items()]
+        self.patch(("replace", f"{self.canary}/deploymentId", self.green), *own, ("replace", f"{self.canary}/percentTraffic", str(float(green))))
+
+    def blue_ends(self):
+        pass
+
+
+class Groups(Backend):
+    """Two Auto Scaling groups behind a target group, a Classic Load Balancer, or both."""
+
+    kind, writes, reads = "aws-autoscaling", "AttachLoadBalancerTargetGroups", "DescribeAutoScalingGroups"
+
+    def __init__(self, trouble, sources=("target-group",), protocol="HTTP"):
+        super().__init__(trouble)
+        ec2, self.elb, self.classic = trouble.client("ec2"), trouble.client("elbv2"), trouble.client("elb")
+        self.scaling = trouble.client("autoscaling")
+        network = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        zones = [f"{REGION}a", f"{REGION}b"]
+        subnets = [
+            ec2.create_subnet(VpcId=network, CidrBlock=f"10.0.{at}.0/24", AvailabilityZone=zone)["Subnet"]["SubnetId"] for at, zone in enumerate(zones)
+        ]
+        self.name = f"shop-{next(_number)}"
+        self.target_groups, self.load_balancers = [], []
+        if "target-group" in sources:
+            kind = "application" if protocol == "HTTP" else "network"
+            balancer = self.elb.create_load_balancer(Name=self.name, Subnets=subnets, Type=kind)["LoadBalancers"][0]["LoadBalancerArn"]
+            group = self.elb.create_target_group(Name=self.name, Protocol=protocol, Port=80, VpcId=network, TargetType="instance")
+            self.target_groups = [group["TargetGroups"][0]["TargetGroupArn"]]
+            forward = [{"Type": "forward", "TargetGroupArn": self.target_groups[0]}]
+            self.elb.create_listener(LoadBalancerArn=balancer, Protocol=protocol, Port=80, DefaultActions=forward)
+        if "classic" in sources:
+            listener = {"Protocol": "HTTP", "LoadBalancerPort": 80, "InstanceProtocol": "HTTP", "InstancePort": 80}
+            self.classic.create_load_balancer(LoadBalancerName=self.name, Listeners=[listener], AvailabilityZones=zones)
+            self.load_balancers = [self.name]
+        image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+        self.scaling.create_launch_configuration(LaunchConfigurationName=self.name, ImageId=image, InstanceType="t3.micro")
+        self.blue, self.green = f"{self.name}-blue", f"{self.name}-green"
+        for group, behind in ((self.blue, {"TargetGroupARNs": self.target_groups, "LoadBalancerNames": self.load_balancers}), (self.green, {})):
+            size = {"MinSize": 2, "MaxSize": 2, "DesiredCapacity": 2}
+            self.scaling.create_auto_scaling_group(
+                AutoScalingGroupName=group, LaunchConfigurationName=self.name, VPCZoneIdentifier=",".join(subnets), **size, **behind
+            )
+        # The calls before which both groups were detached from something.
+        self.gaps = []
+
+    def settings(self, more=""):
+        return (
+            f'kind = "{self.kind}"\nblue = "{self.blue}"\ngreen = "{self.green}"\ntarget-groups = {json.dumps(self.target_groups)}\n'
+            f"load-balancers = {json.dumps(self.load_balancers)}\n{more}"
+            + super().settings()
+            + ("" if self.target_groups else f'region = "{REGION}"\n')
+        )
+
+    def attached(self):
+        """The groups behind each source."""
+        groups = self.scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[self.blue, self.green])["AutoScalingGroups"]
+        behind = lambda kind, source: sorted(group["AutoScalingGroupName"] for group in groups if source in group.get(kind, []))
+        return [behind("TargetGroupARNs", one) for one in self.target_groups] + [behind("LoadBalancerNames", one) for one in self.load_balancers]
+
+    def watches(self, action):
+        # moto is slow, and most calls change nothing.
+        if "tach" not in action and action not in ("DescribeInstanceHealth", "the end"):
+            return
+        attached = self.attached()
+        if not all(attached):
+            self.gaps.append(action)
+        # moto takes the instances of one group out of a Classic Load Balancer when another group is attached, which AWS does not, and leaves those there that
+        # were not registered by a group.
+        for balancer in self.load_balancers:
+            (found,) = self.classic.describe_load_balancers(LoadBalancerNames=[balancer])["LoadBalancerDescriptions"]
+            there = {instance["InstanceId"] for instance in found["Instances"]}
+            wanted = {one for group in attached[-1] for one in self.instances(group)}
+            own = {one for group in (self.blue, self.green) for one in self.instances(group)}
+            for change, ids in (
+                (self.classic.register_instances_with_load_balancer, wanted - there),
+                (self.classic.deregister_instances_from_load_balancer, (there & own) - wanted),
+            ):
+                if ids:
+                    change(LoadBalancerName=balancer, Instances=[{"InstanceId": one} for one in sorted(ids)])
+
+    def instances(self, group):
+        (found,) = self.scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[group])["AutoScalingGroups"]
+        return [instance["InstanceId"] for instance in found["Instances"]]
+
+    def weights(self):
+        """All of a group that stands alone everywhere, and a half of two."""
+        each = {tuple(groups) for groups in self.attached()}
+        return {((self.blue,),): (100, 0), ((self.green,),): (0, 100)}.get(tuple(each), (50, 50))
+
+    def attach(self, group):
+        if self.target_groups:
+            self.scaling.attach_load_balancer_target_groups(AutoScalingGroupName=group, TargetGroupARNs=self.target_groups)
+        if self.load_balancers:
+            self.scaling.attach_load_balancers(AutoScalingGroupName=group, LoadBalancerNames=self.load_balancers)
+
+    def detach(self, group):
+        """moto refuses to detach what is not attached."""
+        if self.target_groups and group in self.attached()[0]:
+            self.scaling.detach_load_balancer_target_groups(AutoScalingGroupName=group, TargetGroupARNs=self.target_groups)
+        if self.load_balancers and group in self.attached()[-1]:
+            self.scaling.detach_load_balancers(AutoScalingGroupName=group, LoadBalancerNames=self.load_balancers)
+
+    def gives(self, blue, green):
+        for group, weight in ((self.blue, blue), (self.green, green)):
+            (self.attach if weight else self.detach)(group)
+
+    def somebody_else(self, blue, green):
+        """Blue is attached beside green, or the other way round."""
+        self.gives(1, 1)
 
     def blue_ends(self):
         pass

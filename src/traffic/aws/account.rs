@@ -1,106 +1,43 @@
-//! The account that a backend works in, and how its services are asked.
+//! How a backend asks the services of its account, and what their errors mean for a release.
 
 use std::error::Error;
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_smithy_http_client::tls;
+use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use aws_smithy_types::retry::RetryConfig;
-use tokio::sync::OnceCell;
 
-use super::AccountSettings;
+use crate::outside::aws::{AccountSettings, AwsFailure, AwsService, answer};
 use crate::traffic::{Context, TrafficError, TrafficErrorCode};
-
-/// The account that a backend works in.
-#[derive(Debug)]
-pub(super) struct Account {
-    settings: AccountSettings,
-    /// The region where nobody says one, of a service that is the same in all.
-    usual_region: Option<&'static str>,
-    loaded: OnceCell<SdkConfig>,
-}
-
-impl Account {
-    pub(super) fn new(settings: AccountSettings, usual_region: Option<&'static str>) -> Self {
-        Self { settings, usual_region, loaded: OnceCell::new() }
-    }
-
-    /// How its services are called. Read once, when it is first needed.
-    async fn config(&self, asked: Asked<'_>) -> Result<&SdkConfig, TrafficError> {
-        let config = self.loaded.get_or_init(|| self.load()).await;
-        match config.region() {
-            Some(_) => Ok(config),
-            None => Err(asked
-                .misconfigured("nothing says the region: set `account.region`, AWS_REGION or a profile that has one")),
-        }
-    }
-
-    async fn load(&self) -> SdkConfig {
-        let AccountSettings { region, profile, role, external_id, endpoint } = self.settings.clone();
-        let loader = || {
-            let ring = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
-            let client = aws_smithy_http_client::Builder::new().tls_provider(ring).build_https();
-            // What may pass is asked again by the release, which says so meanwhile; what a client asks again by itself is short.
-            let mut loader = aws_config::defaults(BehaviorVersion::latest())
-                .http_client(client)
-                .retry_config(RetryConfig::standard().with_max_attempts(2));
-            if let Some(region) = region.clone() {
-                loader = loader.region(Region::new(region));
-            }
-            if let Some(profile) = &profile {
-                loader = loader.profile_name(profile);
-            }
-            if let Some(endpoint) = &endpoint {
-                loader = loader.endpoint_url(endpoint);
-            }
-            loader
-        };
-        let own = with_region(loader().load().await, self.usual_region);
-        let Some(role) = role else { return own };
-        let mut provider = aws_config::sts::AssumeRoleProvider::builder(role).session_name("cutover").configure(&own);
-        if let Some(id) = external_id {
-            provider = provider.external_id(id);
-        }
-        let theirs = loader().credentials_provider(provider.build().await).load().await;
-        with_region(theirs, self.usual_region)
-    }
-}
-
-fn with_region(config: SdkConfig, usual: Option<&'static str>) -> SdkConfig {
-    match (config.region(), usual) {
-        (None, Some(region)) => config.into_builder().region(Region::from_static(region)).build(),
-        _ => config,
-    }
-}
 
 /// A service as one backend asks it.
 pub(super) struct Service<C> {
     /// The backend's name.
     pub(super) name: String,
-    account: Account,
-    make: fn(&SdkConfig) -> C,
-    client: OnceCell<C>,
+    service: AwsService<C>,
 }
 
 impl<C> Service<C> {
-    /// `make`: what makes the service's client. Nothing is asked before it is needed.
-    pub(super) fn new(name: String, account: Account, make: fn(&SdkConfig) -> C) -> Self {
-        Self { name, account, make, client: OnceCell::new() }
+    /// `usual_region`: the region where nobody says one, of a service that is the same in all. `make`: what makes the service's client. Nothing is asked
+    /// before it is needed.
+    pub(super) fn new(
+        name: String,
+        account: AccountSettings,
+        usual_region: Option<&'static str>,
+        make: fn(&SdkConfig) -> C,
+    ) -> Self {
+        Self { name, service: AwsService::new(account, usual_region, make) }
     }
 
     pub(super) async fn client(&self, asked: Asked<'_>) -> Result<&C, TrafficError> {
-        let config = self.account.config(asked).await?;
-        Ok(self.client.get_or_init(|| async { (self.make)(config) }).await)
+        self.service.client().await.map_err(|why| asked.misconfigured(why))
     }
 
     /// The region that it is asked in.
-    #[cfg(feature = "aws-codedeploy")]
+    #[cfg(any(feature = "aws-apigateway", feature = "aws-codedeploy"))]
     pub(super) async fn region(&self, asked: Asked<'_>) -> Result<String, TrafficError> {
-        let config = self.account.config(asked).await?;
-        Ok(config.region().map(ToString::to_string).unwrap_or_default())
+        self.service.region().await.map_err(|why| asked.misconfigured(why))
     }
 
     pub(super) fn asked<'a>(&'a self, context: &Context, op: &'static str) -> Asked<'a> {
@@ -125,10 +62,7 @@ impl Asked<'_> {
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
-        match tokio::time::timeout(self.deadline, call).await {
-            Ok(answered) => answered.map_err(|error| self.failed(&error)),
-            Err(_) => Err(self.unavailable(format!("no answer within {:?}", self.deadline))),
-        }
+        answer(self.deadline, call).await.map_err(|failure| self.failed(failure))
     }
 
     pub(super) fn refused(self, code: TrafficErrorCode, message: impl Into<String>) -> TrafficError {
@@ -149,45 +83,16 @@ impl Asked<'_> {
         TrafficError::Broken { backend: self.backend.to_owned(), op: self.op, why }
     }
 
-    fn failed<E>(self, error: &SdkError<E, HttpResponse>) -> TrafficError
-    where
-        E: ProvideErrorMetadata + Error + 'static,
-    {
-        let SdkError::ServiceError(answered) = error else {
-            let why = chain(error);
-            let may_pass = match error {
-                SdkError::TimeoutError(_) | SdkError::ResponseError(_) => true,
-                SdkError::DispatchFailure(failure) => failure.is_io() || failure.is_timeout(),
-                _ => false,
-            };
-            // Neither sent nor lost on the way: there is nothing to sign it with.
-            return if may_pass { self.unavailable(why) } else { self.refused(TrafficErrorCode::Denied, why) };
-        };
-        let said = answered.err().meta();
-        let word = said.code().unwrap_or("an error without a name");
-        let message = match said.message() {
-            Some(message) => format!("{word}: {message}"),
-            None => word.to_owned(),
-        };
-        match code(word) {
-            TrafficErrorCode::Other(_) if answered.raw().status().is_server_error() => self.unavailable(message),
-            code => self.refused(code, message),
+    fn failed(self, failure: AwsFailure) -> TrafficError {
+        match failure {
+            AwsFailure::Said { word, message, is_its_own } => match code(&word) {
+                TrafficErrorCode::Other(_) if is_its_own => self.unavailable(message),
+                code => self.refused(code, message),
+            },
+            AwsFailure::Unreached(why) => self.unavailable(why),
+            AwsFailure::Unsent(why) => self.refused(TrafficErrorCode::Denied, why),
         }
     }
-}
-
-/// An error with what it comes from.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut below = error.source();
-    while let Some(source) = below {
-        let more = source.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        below = source.source();
-    }
-    text
 }
 
 /// The words of the services for what a release has to tell apart.
@@ -208,6 +113,7 @@ const CODES: &[(TrafficErrorCode, &[&str])] = &[
             "NotAuthorized",
             "OptInRequired",
             "SignatureDoesNotMatch",
+            "UnauthorizedException",
             "UnauthorizedOperation",
             "UnrecognizedClientException",
         ],
@@ -215,8 +121,10 @@ const CODES: &[(TrafficErrorCode, &[&str])] = &[
     (
         TrafficErrorCode::Throttled,
         &[
+            "LimitExceededException",
             "PriorRequestNotComplete",
             "RequestLimitExceeded",
+            "ResourceContention",
             "Throttling",
             "ThrottlingException",
             "TooManyRequestsException",
@@ -225,6 +133,7 @@ const CODES: &[(TrafficErrorCode, &[&str])] = &[
     (
         TrafficErrorCode::NotFound,
         &[
+            "AccessPointNotFound",
             "ApplicationDoesNotExistException",
             "ClusterNotFoundException",
             "DeploymentConfigDoesNotExistException",
@@ -232,8 +141,10 @@ const CODES: &[(TrafficErrorCode, &[&str])] = &[
             "DeploymentGroupDoesNotExistException",
             "InvalidDeploymentIdException",
             "ListenerNotFound",
+            "LoadBalancerNotFound",
             "NoSuchHealthCheck",
             "NoSuchHostedZone",
+            "NotFoundException",
             "ResourceNotFoundException",
             "RuleNotFound",
             "ServiceDeploymentNotFoundException",
@@ -243,7 +154,12 @@ const CODES: &[(TrafficErrorCode, &[&str])] = &[
     ),
     (
         TrafficErrorCode::Conflict,
-        &["DeploymentLimitExceededException", "PreconditionFailedException", "ResourceConflictException"],
+        &[
+            "ConflictException",
+            "DeploymentLimitExceededException",
+            "PreconditionFailedException",
+            "ResourceConflictException",
+        ],
     ),
 ];
 

@@ -13,7 +13,7 @@ use aws_sdk_ecs::types::Task;
 use camino::Utf8PathBuf;
 use serde_json::Value;
 
-use super::super::account::{Account, Asked, Service};
+use super::super::account::{Asked, Service};
 use super::super::tasks::tasks_left;
 use super::super::{Arn, policy};
 use super::Settings;
@@ -68,10 +68,10 @@ fn says(error: &TrafficError, words: &[&str]) -> bool {
 
 impl CodeDeploy {
     pub(super) fn new(traffic: &Configured, settings: Settings) -> Self {
-        let account = || Account::new(settings.account.clone(), None);
+        let account = || settings.account.clone();
         Self {
-            service: Service::new(traffic.name.clone(), account(), Client::new),
-            containers: Service::new(traffic.name.clone(), account(), aws_sdk_ecs::Client::new),
+            service: Service::new(traffic.name.clone(), account(), None, Client::new),
+            containers: Service::new(traffic.name.clone(), account(), None, aws_sdk_ecs::Client::new),
             app_spec: traffic.file(&settings.app_spec),
             settings,
         }

@@ -10,7 +10,7 @@ use aws_sdk_ecs::types::{
 };
 use serde_json::Value;
 
-use super::super::account::{Account, Asked, Service};
+use super::super::account::{Asked, Service};
 use super::super::tasks::tasks_left;
 use super::super::{Arn, policy};
 use super::seen::{is_ended, is_over, pause, progress};
@@ -32,8 +32,8 @@ const SHOWN_WITHIN: Duration = Duration::from_secs(15);
 
 impl Ecs {
     pub(super) fn new(name: String, settings: Settings) -> Self {
-        let account = Account::new(settings.account.clone(), None);
-        Self { service: Service::new(name, account, Client::new), settings }
+        let account = settings.account.clone();
+        Self { service: Service::new(name, account, None, Client::new), settings }
     }
 
     async fn describe(&self, asked: Asked<'_>) -> Result<EcsService, TrafficError> {

@@ -9,7 +9,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
 };
 use serde_json::Value;
 
-use super::super::account::{Account, Asked, Service};
+use super::super::account::{Asked, Service};
 use super::super::{AccountSettings, Arn, policy};
 use super::{DrainBy, Settings};
 use crate::side::Side;
@@ -68,8 +68,7 @@ impl LoadBalancer {
     /// `place`: the region and account of all that the settings name.
     pub(super) fn new(name: String, settings: Settings, place: Arn) -> Self {
         let account = AccountSettings { region: Some(place.region.clone()), ..settings.account.clone() };
-        let account = Account::new(account, None);
-        Self { service: Service::new(name, account, Client::new), place, settings, known: Mutex::default() }
+        Self { service: Service::new(name, account, None, Client::new), place, settings, known: Mutex::default() }
     }
 
     fn is_listener(rule: &str) -> bool {

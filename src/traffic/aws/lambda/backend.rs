@@ -9,7 +9,7 @@ use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurat
 use aws_sdk_lambda::types::{AliasRoutingConfiguration, State};
 use serde_json::Value;
 
-use super::super::account::{Account, Asked, Service};
+use super::super::account::{Asked, Service};
 use super::super::{Arn, policy, share_of};
 use super::Settings;
 use crate::side::Side;
@@ -44,8 +44,8 @@ struct Routed {
 
 impl Alias {
     pub(super) fn new(name: String, settings: Settings) -> Self {
-        let account = Account::new(settings.account.clone(), None);
-        Self { service: Service::new(name, account, Client::new), settings, none_since: Mutex::default() }
+        let account = settings.account.clone();
+        Self { service: Service::new(name, account, None, Client::new), settings, none_since: Mutex::default() }
     }
 
     async fn routed(&self, asked: Asked<'_>) -> Result<Routed, TrafficError> {

@@ -9,7 +9,7 @@ use aws_sdk_route53::types::{
 };
 use serde_json::Value;
 
-use super::super::account::{Account, Asked, Service};
+use super::super::account::{Asked, Service};
 use super::super::policy;
 use super::Settings;
 use crate::side::Side;
@@ -72,8 +72,12 @@ impl Records {
 
 impl Dns {
     pub(super) fn new(name: String, settings: Settings) -> Self {
-        let account = Account::new(settings.account.clone(), Some("us-east-1"));
-        Self { service: Service::new(name, account, Client::new), settings, change: Mutex::default() }
+        let account = settings.account.clone();
+        Self {
+            service: Service::new(name, account, Some("us-east-1"), Client::new),
+            settings,
+            change: Mutex::default(),
+        }
     }
 
     /// All records of the name.
