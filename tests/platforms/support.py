@@ -23,10 +23,10 @@ import boto3
 import cbor2
 from botocore.config import Config
 
-WORK = Path(os.environ["AWS_TEST_WORK"])
-PORT = os.environ["AWS_TEST_PORT"]
-CUTOVER = os.environ["AWS_TEST_CUTOVER"]
-EMULATOR = os.environ["AWS_TEST_EMULATOR"]
+WORK = Path(os.environ["PLATFORM_TEST_WORK"])
+PORT = os.environ["PLATFORM_TEST_PORT"]
+CUTOVER = os.environ["PLATFORM_TEST_CUTOVER"]
+EMULATOR = os.environ["PLATFORM_TEST_EMULATOR"]
 REGION = "eu-central-1"
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 # Several processes try at once.
