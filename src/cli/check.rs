@@ -8,6 +8,7 @@ use super::exit::Exit;
 use super::live::cli_error;
 use super::{out, planning};
 use crate::execute::{self, CheckedRelease, Options};
+use crate::release::DatabasePart;
 
 /// Look whether a plan could begin, or the release that was begun last could go on
 ///
@@ -32,7 +33,9 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let plan = args.plan.as_deref().map(planning::read_saved).transpose()?;
-    let options = Options { second_connection: true, ..Options::default() };
+    // Over which databases it is to run is asked when it begins.
+    let part = Some(DatabasePart::Alone);
+    let options = Options { second_connection: true, part, ..Options::default() };
     let CheckedRelease { release, left, .. } = database::runtime()?.block_on(async {
         let session = args.database.connect().await?;
         let checked = execute::check(&session, plan.as_ref(), &args.abandon, &options).await;

@@ -6,6 +6,7 @@ use super::database::DatabaseArgs;
 use super::error::CliError;
 use super::settings;
 use crate::config::DatabaseList;
+use crate::execute;
 use crate::fleet::{self, ListedDatabase, Member};
 use crate::postgres::Session;
 
@@ -40,8 +41,13 @@ pub(super) enum Others {
 }
 
 impl DatabasesArgs {
-    /// Reads the list, or asks for it in the database that leads.
+    /// Reads the list, or asks for it in the database that leads. One that follows another has no others.
     pub(super) async fn read(&self, lead: &Session) -> Result<Others, CliError> {
+        // What is wrong with the journal, the command itself reports.
+        let begun = execute::status(lead).await.ok().flatten();
+        if begun.is_some_and(|(_, status)| status.part.follows() && !status.is_over()) {
+            return Ok(Others::Unsaid);
+        }
         let here = settings::here()?;
         let list = match self.databases.as_deref() {
             Some("none") => return Ok(Others::None),

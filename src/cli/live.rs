@@ -158,8 +158,9 @@ impl LiveArgs {
             let release = Release::read(said, &session).await;
             let backend = self.traffic.backend(&release)?;
             let (checks, hooks, news) = release.parts()?;
-            let news = Newsroom::open(news, session.target().display().to_string(), Arc::clone(&printer));
             let others = self.databases.read(&session).await?;
+            let many = matches!(others, Others::Follow(_));
+            let news = Newsroom::open(news, session.target().display().to_string(), many, Arc::clone(&printer));
             let told = |database: &str, event: &Event| printer.event_in(database, event);
             let (mut options, fleet) = match &others {
                 Others::Unsaid => (options, None),
@@ -500,7 +501,7 @@ fn fleet_exit(error: &FleetError) -> Exit {
         FleetError::OtherDatabases { .. } | FleetError::NoMember { .. } => Exit::Usage,
         FleetError::Members(failed) => match failed.failed.first() {
             Some((_, MemberError::Execute(error))) => exit(error),
-            Some((_, MemberError::Connect(_))) => Exit::Failed,
+            Some((_, MemberError::Connect(_) | MemberError::LockLost)) => Exit::Failed,
             Some((_, MemberError::Stands(_))) => Exit::Standing,
             Some((_, MemberError::Same { .. })) => Exit::Usage,
             Some((_, MemberError::NotBegun { .. })) | None => Exit::Stale,

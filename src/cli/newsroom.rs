@@ -7,7 +7,8 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
 use super::events::Printer;
-use crate::execute::{self, Event, Stop, StopLevel};
+use crate::execute::{self, Event, Record, ReleaseRecord, Stop, StopLevel};
+use crate::plan::saved::Phase;
 use crate::release::News;
 use crate::tell::{FORMAT_VERSION, NewsSet, Occasion};
 
@@ -21,11 +22,13 @@ const AT_THE_END: Duration = Duration::from_secs(15);
 pub(super) struct Newsroom {
     news: UnboundedSender<(News, Occasion)>,
     database: String,
+    /// Whether other databases follow: that this one is expanded is no news then.
+    many: bool,
     sending: JoinHandle<()>,
 }
 
 impl Newsroom {
-    pub(super) fn open(set: NewsSet, database: String, printer: Arc<Printer>) -> Self {
+    pub(super) fn open(set: NewsSet, database: String, many: bool, printer: Arc<Printer>) -> Self {
         let (news, mut queue) = unbounded_channel::<(News, Occasion)>();
         let sending = tokio::spawn(async move {
             while let Some((news, occasion)) = queue.recv().await {
@@ -37,12 +40,16 @@ impl Newsroom {
                 }
             }
         });
-        Self { news, database, sending }
+        Self { news, database, many, sending }
     }
 
     /// Passes an event on, if it is news.
     pub(super) fn hear(&self, event: &Event) {
         let Event::Journaled { release, record, .. } = event else { return };
+        let own = matches!(**record, Record::Release(ReleaseRecord::PhaseFinished { phase: Phase::Before }));
+        if self.many && own {
+            return;
+        }
         let Some((news, text)) = execute::news(record) else { return };
         let occasion = Occasion {
             format_version: FORMAT_VERSION.to_owned(),

@@ -70,7 +70,16 @@ async fn once(args: &Args) -> Result<Exit, CliError> {
     if let Some(path) = &args.metrics_file {
         file::write(path, &report::render_figures(found.as_ref()))?;
     }
-    let others = match args.databases.read(&session).await? {
+    let read = match found.as_ref().is_some_and(|overview| overview.status.part.follows()) {
+        true => Ok(Others::None),
+        false => args.databases.read(&session).await,
+    };
+    // Where the release stands is told all the same.
+    let (read, unread) = match read {
+        Ok(read) => (read, None),
+        Err(error) => (Others::Unsaid, Some(error)),
+    };
+    let others = match read {
         Others::Follow(Databases { members, at_once }) => {
             let fleet = Fleet { members: &members, at_once, told: &|_, _| {} };
             let all = fleet.overviews().await.into_iter();
@@ -92,5 +101,5 @@ async fn once(args: &Args) -> Result<Exit, CliError> {
             out::print(&format!("{text}\n"))?;
         }
     }
-    Ok(Exit::Ok)
+    unread.map_or(Ok(Exit::Ok), Err)
 }

@@ -210,7 +210,9 @@ fn serves(release: &str, plan: &SavedPlan, status: &Status, built: BuiltWith<'_>
         Which::Green if status.goes_back() => {
             Refused(format!("release {release}, which brings {green}, went back to {blue}"))
         }
-        Which::Green if status.expanded => Open(format!("the schema has what {green} needs (release {release})")),
+        Which::Green if status.is_expanded_everywhere() => {
+            Open(format!("the schema has what {green} needs (release {release})"))
+        }
         Which::Green => NotYet(format!("release {release} has not made what {green} needs")),
         Which::Blue => match (status.past_no_return, &status.stage) {
             (Some(step), _) => Refused(format!(
@@ -223,7 +225,7 @@ fn serves(release: &str, plan: &SavedPlan, status: &Status, built: BuiltWith<'_>
             _ => Open(format!("the schema still has what {blue} needs (release {release})")),
         },
         Which::Either if plan.steps.is_empty() => Open(format!("release {release} changes nothing of the schema")),
-        Which::Either if status.expanded && !status.goes_back() && status.past_no_return.is_none() => {
+        Which::Either if status.is_expanded_everywhere() && !status.goes_back() && status.past_no_return.is_none() => {
             Open(format!("the schema has what both versions need (release {release})"))
         }
         Which::Either => Refused(format!(
@@ -260,6 +262,7 @@ fn passes(release: &str, status: &Status, name: &str) -> Admission {
                 "release {release} had nothing to run behind the drain, and did not wait until blue serves nobody"
             ));
         }
+        (None, Some(Until::Expanded)) => status.is_expanded_everywhere(),
         (None, Some(until)) => status.has_come_to(until),
         (None, None) if name == DONE => status.stage == Stage::Done,
         (None, None) => {

@@ -69,6 +69,9 @@ pub fn news(record: &Record) -> Option<(News, String)> {
         Record::Release(ReleaseRecord::PhaseFinished { phase: Phase::Before }) => {
             (News::Expanded, "the phase before the cutover is over; green can start".to_owned())
         }
+        Record::Release(ReleaseRecord::OthersExpanded) => {
+            (News::Expanded, "the phase before the cutover is over in all databases; green can start".to_owned())
+        }
         Record::Traffic(TrafficRecord::Shifted { share, .. }) => {
             (News::Shifted, format!("green has {share} of the traffic"))
         }

@@ -16,6 +16,7 @@ use super::error::ExecuteError;
 use super::event::Event;
 use super::holder::Holder;
 use super::journal::{self, Actor};
+use super::preflight;
 use super::session;
 use super::stop::interruptible;
 
@@ -183,26 +184,53 @@ pub(crate) async fn over_many(
     patience: Duration,
     doors: &Doors<'_>,
 ) -> Result<Option<i32>, ExecuteError> {
-    let query = "SELECT pg_catalog.pg_try_advisory_lock($1),
-         (SELECT pid FROM pg_catalog.pg_locks WHERE granted AND locktype = 'advisory' AND objsubid = 1
-             AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
-             AND (classid::pg_catalog.int8 << 32) | objid::pg_catalog.int8 = $1 LIMIT 1)";
+    // A pooler would keep the lock for whoever comes next.
+    preflight::one_session(client).await?;
+    // It idles as long as the others take. Before PostgreSQL 14 there is no such setting.
+    let _ = client.batch_execute("SET idle_session_timeout = 0").await;
     let mut waited = Duration::ZERO;
     let pause = Duration::from_millis(100);
     loop {
-        let row =
-            client.query_one(query, &[&MANY]).await.map_err(session::failed("taking the lock over many databases"))?;
-        if session::get(&row, 0)? {
+        let query = "SELECT pg_catalog.pg_try_advisory_lock($1)";
+        let taken = client.query_one(query, &[&MANY]).await;
+        if session::get(&taken.map_err(session::failed("taking the lock over many databases"))?, 0)? {
             return Ok(None);
         }
         // Whoever had it may have gone between the two looks.
-        let pid: Option<i32> = session::get(&row, 1)?;
-        if let Some(pid) = pid.filter(|_| waited >= patience) {
+        let holder = held(client, MANY).await?;
+        if let Some(pid) = holder.filter(|_| waited >= patience) {
             return Ok(Some(pid));
         }
         interruptible(&doors.stop, doors.clock.sleep(pause)).await?;
         waited += pause;
     }
+}
+
+/// Whether this session still has that lock.
+pub(crate) async fn is_over_many(client: &Session) -> bool {
+    matches!(held(client, MANY).await, Ok(Some(pid)) if pid == client.backend_pid())
+}
+
+/// The server process that holds one of these locks.
+async fn held(client: &Session, key: i64) -> Result<Option<i32>, ExecuteError> {
+    let query = "SELECT pid FROM pg_catalog.pg_locks
+         WHERE locktype = 'advisory' AND granted AND objsubid = 1
+           AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+           AND (classid::pg_catalog.int8 << 32) | objid::pg_catalog.int8 = $1 LIMIT 1";
+    let row = client.query_opt(query, &[&key]).await.map_err(session::failed("asking who holds the lock"))?;
+    row.map(|row| session::get(&row, 0)).transpose()
+}
+
+/// Who carries a release on over many databases from this one, while it works on the others.
+pub(super) async fn fleet_holder(client: &Session) -> Result<Option<Holder>, ExecuteError> {
+    let Some(pid) = held(client, MANY).await? else { return Ok(None) };
+    let query = "SELECT usename::pg_catalog.text, state FROM pg_catalog.pg_stat_activity WHERE pid = $1";
+    let row = client.query_opt(query, &[&pid]).await.map_err(session::failed("asking who works on the others"))?;
+    let (role, state) = match &row {
+        Some(row) => (session::get(row, 0)?, session::get(row, 1)?),
+        None => (None, None),
+    };
+    Ok(Some(Holder { host: None, pid: None, role, since: None, backend_pid: pid, state }))
 }
 
 /// Says that somebody is about to write beside the executor, until [`word_is_given`] or the end of the session.

@@ -58,7 +58,7 @@ pub use journal::{
     Actor, Entry, Gate, Guard, GuardChange, JournalError, Record, Relations, Release, ReleaseRecord, StepRecord,
     TimeWait, TrafficRecord, grants,
 };
-pub(crate) use lease::over_many;
+pub(crate) use lease::{is_over_many, over_many};
 pub use options::Options;
 pub use overview::{Decided, Executor, GuardNow, Overview, StepNow, TrafficNow, overview, watch};
 pub use part::PartError;
@@ -66,7 +66,7 @@ pub use release::{
     Approval, Decision, Outcome, Promotion, abort, execute, history, plans, promote, release_id, releases, resume,
     rollback,
 };
-pub(crate) use release::{Start, back};
+pub(crate) use release::{Start, back, others_expanded};
 pub use replan::{begun, difference, is_undone, replan};
 pub use session::begin_watching;
 pub(crate) use session::failed;

@@ -268,7 +268,11 @@ fn step_now(plan: &SavedPlan, status: &Status, entries: &[Entry]) -> Option<Step
 
 /// Who holds the lease, and what that session does.
 async fn executor(client: &Session) -> Result<Option<Executor>, ExecuteError> {
-    let Some(holder) = lease::holder(client).await? else { return Ok(None) };
+    let holder = match lease::holder(client).await? {
+        Some(holder) => Some(holder),
+        None => lease::fleet_holder(client).await?,
+    };
+    let Some(holder) = holder else { return Ok(None) };
     let query = "SELECT extract(epoch FROM pg_catalog.clock_timestamp() - xact_start)::pg_catalog.int8,
              CASE WHEN state = 'active' AND wait_event_type NOT IN ('Client', 'Activity') THEN wait_event_type || ': ' || wait_event END
          FROM pg_catalog.pg_stat_activity WHERE pid = $1";

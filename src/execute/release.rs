@@ -320,6 +320,11 @@ pub(super) async fn carry_on(
     }
     same_part(&release.id, &status, options)?;
     same_traffic(&status, doors)?;
+    // Whoever comes back to its wait finds that somebody has taken the release back meanwhile.
+    if options.keep_pause && status.stage == Stage::RolledBack {
+        let by_hand = status.traffic.backend == Manual.name();
+        return Ok(Outcome::RolledBack { release: release.id, by_hand, failure: None });
+    }
     let plan = plan_of(&release)?;
     for drift in files::drifted(&plan) {
         (doors.events)(&Event::FilesChanged { why: drift.to_string() });
@@ -341,6 +346,9 @@ pub(super) async fn carry_on(
         return engine.run().await;
     }
     // A way back that was begun and not ended: nobody knows how far it came, and forward begins from nothing.
+    if engine.status.stage == Stage::RollingBack && options.keep_pause {
+        return engine.go_back_when_told().await;
+    }
     if engine.status.stage == Stage::RollingBack {
         let can = engine.capabilities().await?;
         engine.give_back(&can).await?;
@@ -632,6 +640,10 @@ pub(crate) async fn back(
     let Some(release) = journal::latest_release(client).await? else { return Err(ExecuteError::NoRelease) };
     let (plan, status) = (plan_of(&release)?, status_of(client, &release.id).await?);
     may_go_back(&release.id, &plan, &status, from)?;
+    // One that waits goes back with all of its databases; one that runs is not stopped by whoever may not.
+    if !status.hears() || lease::holder(client).await?.is_none() {
+        same_part(&release.id, &status, options)?;
+    }
     // The session of an executor that was killed ends by itself. One that runs hears that it is to stop, and does so where it can.
     let patience = if status.hears() { Duration::ZERO } else { options.patience.min(LISTEN) };
     let lease = match Lease::acquire(client, &by, Intent::CarryOn, patience, doors).await {
@@ -651,6 +663,30 @@ pub(crate) async fn back(
         lease => lease?,
     };
     let done = go_back(client, from, options, doors, lease, &setup, by).await;
+    leave(client, &setup, lease, doors).await;
+    done
+}
+
+/// Writes in the database that leads that all others have come to the end of the phase before the cutover.
+pub(crate) async fn others_expanded(
+    client: &mut Session,
+    options: &Options,
+    doors: &mut Doors<'_>,
+) -> Result<(), ExecuteError> {
+    let (setup, by) = enter(client, options, Intent::CarryOn).await?;
+    let lease = Lease::acquire(client, &by, Intent::CarryOn, options.patience, doors).await?;
+    let done = async {
+        let Some(release) = journal::latest_release(client).await? else { return Err(ExecuteError::NoRelease) };
+        let status = status_of(client, &release.id).await?;
+        same_part(&release.id, &status, options)?;
+        if status.others_expanded || status.is_over() {
+            return Ok(());
+        }
+        let plan = plan_of(&release)?;
+        let mut engine = Engine::new(client, &plan, options, doors, (lease, &setup), (release.id, status));
+        engine.append(&[ReleaseRecord::OthersExpanded.into()]).await
+    };
+    let done = done.await;
     leave(client, &setup, lease, doors).await;
     done
 }

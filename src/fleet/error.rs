@@ -68,6 +68,9 @@ pub enum MemberError {
     /// Its release waits for something, or stands still.
     #[error("{}", stands(.0))]
     Stands(Outcome),
+    /// The lock over all of them was lost with the session that had it.
+    #[error("it was not begun with: the session in the database that leads was lost, and with it the right to go on")]
+    LockLost,
     /// It is there twice.
     #[error("it is the same database as {other}; leave one of them out")]
     Same {
@@ -127,7 +130,7 @@ impl FleetError {
                 let first = failed.failed.first().and_then(|(_, error)| match error {
                     MemberError::Execute(error) => error.hint(),
                     MemberError::Connect(error) => error.hint().map(|hint| hint.to_string()),
-                    MemberError::Stands(_) | MemberError::Same { .. } | MemberError::NotBegun { .. } => None,
+                    _ => None,
                 });
                 first.unwrap_or_else(|| "fix the cause, then run `cutover resume` with the same databases".to_owned())
             }

@@ -18,8 +18,8 @@ use futures_util::{StreamExt as _, stream};
 use crate::checks::Checks;
 use crate::execute::{
     Clock, Decision, Doors, Event, ExecuteError, Options, Outcome, Overview, PartError, Stage, Start, Status, Stop,
-    StopLevel, back, beside, canceller, check, execute, over_many, overview, plan_of, release_id, resume, status,
-    told_to_go_on,
+    StopLevel, back, beside, canceller, check, execute, is_over_many, others_expanded, over_many, overview, pause,
+    plan_of, release_id, resume, status, told_to_go_on,
 };
 use crate::plan::saved::SavedPlan;
 use crate::postgres::{Session, Target, connect};
@@ -103,6 +103,9 @@ struct Hands<'h> {
 /// How often it is told how many have come.
 const PROGRESS: Duration = Duration::from_secs(5);
 
+/// How long the lease of the one that leads is waited for at least.
+const MOMENT: Duration = Duration::from_secs(10);
+
 /// Who is told of every place where tests kill the process.
 type Boundary<'b> = Mutex<Option<&'b mut (dyn FnMut(&'static str) + Send + 'b)>>;
 
@@ -169,8 +172,10 @@ impl Fleet<'_> {
             Stage::Done => Outcome::Done { release: release.id.clone(), already: true },
             _ => resume(lead, of_lead, &self.leading(options, Some(Until::Expanded)), doors).await?,
         };
-        // A pause that is there is what this command takes back, in whichever phase it is.
-        let keeps_pause = options.keep_pause || status.pause().is_none();
+        // A pause, or a way back, that is there is what this command takes back, in whichever phase it is; where there was nothing to do in this one,
+        // it still is.
+        let stands = status.pause().is_some() || status.goes_back();
+        let keeps_pause = options.keep_pause || !(stands && matches!(came, Outcome::Stopped { already: true, .. }));
         self.go_on(lead, came, keeps_pause, &work, doors).await
     }
 
@@ -201,12 +206,22 @@ impl Fleet<'_> {
         options: &Options,
         doors: &mut Doors<'_>,
     ) -> Result<Outcome, FleetError> {
-        if let Some(pid) = over_many(lead, Duration::ZERO, doors).await? {
+        if over_many(lead, Duration::ZERO, doors).await?.is_some() {
             // One that waits is told, and goes back with all of them.
-            return match back(lead, from, &Options { part: None, ..options.clone() }, doors).await {
-                Err(ExecuteError::Part(PartError::Other { .. })) => Err(FleetError::Busy { pid }),
-                told => Ok(told?),
-            };
+            let alone = Options { part: None, ..options.clone() };
+            match back(lead, from, &alone, doors).await {
+                Err(ExecuteError::Part(PartError::Other { .. })) => {}
+                told => return Ok(told?),
+            }
+            // One that runs is stopped where it can be first, and then waits or ends.
+            pause(lead, options, doors).await?;
+            match back(lead, from, &alone, doors).await {
+                Err(ExecuteError::Part(PartError::Other { .. })) => {}
+                told => return Ok(told?),
+            }
+            if let Some(pid) = over_many(lead, options.patience, doors).await? {
+                return Err(FleetError::Busy { pid });
+            }
         }
         let Some((release, status)) = status(lead).await? else { return Err(ExecuteError::NoRelease.into()) };
         self.is_begun_with(&release.id, &status)?;
@@ -216,7 +231,7 @@ impl Fleet<'_> {
             _ => back(lead, from, &self.leading(options, None), doors).await?,
         };
         let work = Work { release: &release.id, plan: &plan, options, decision: None };
-        self.bring_all(Place::Back, &work, doors).await?;
+        self.bring_all(lead, Place::Back, &work, doors).await?;
         Ok(outcome)
     }
 
@@ -243,9 +258,10 @@ impl Fleet<'_> {
         let options = work.options;
         let is_there = |outcome: &Outcome| matches!(outcome, Outcome::Stopped { .. } | Outcome::Done { .. });
         if !is_there(&came) {
-            return self.ended(came, work, doors).await;
+            return self.ended(lead, came, work, doors).await;
         }
-        self.bring_all(Place::Expanded, work, doors).await?;
+        self.bring_all(lead, Place::Expanded, work, doors).await?;
+        others_expanded(lead, &self.leading(options, None), doors).await?;
         if options.until == Some(Until::Expanded) {
             return Ok(came);
         }
@@ -257,26 +273,34 @@ impl Fleet<'_> {
                 keeps_pause = true;
             }
             if !is_there(&outcome) {
-                return self.ended(outcome, work, doors).await;
+                return self.ended(lead, outcome, work, doors).await;
             }
             if options.until.is_some() {
                 return Ok(outcome);
             }
         }
-        self.bring_all(Place::Done, work, doors).await?;
+        self.bring_all(lead, Place::Done, work, doors).await?;
         Ok(outcome)
     }
 
     /// The one that leads waits, or has gone back; the others go with it.
-    async fn ended(&self, outcome: Outcome, work: &Work<'_>, doors: &mut Doors<'_>) -> Result<Outcome, FleetError> {
+    async fn ended(
+        &self,
+        lead: &Session,
+        outcome: Outcome,
+        work: &Work<'_>,
+        doors: &mut Doors<'_>,
+    ) -> Result<Outcome, FleetError> {
         if matches!(outcome, Outcome::RolledBack { .. }) {
-            self.bring_all(Place::Back, work, doors).await?;
+            self.bring_all(lead, Place::Back, work, doors).await?;
         }
         Ok(outcome)
     }
 
     fn leading(&self, options: &Options, until: Option<Until>) -> Options {
-        Options { until, part: Some(self.part_of_lead()), ..options.clone() }
+        // Somebody may look at it while the others are worked on, and holds its lease for a moment.
+        let patience = options.patience.max(MOMENT);
+        Options { until, patience, part: Some(self.part_of_lead()), ..options.clone() }
     }
 
     fn part_of_lead(&self) -> DatabasePart {
@@ -309,36 +333,41 @@ impl Fleet<'_> {
 
     /// Sees that the release could begin everywhere, before it begins anywhere.
     async fn fit(&self, lead: &mut Session, work: &Work<'_>, doors: &mut Doors<'_>) -> Result<(), FleetError> {
-        check(lead, Some(work.plan), &[], work.options).await?;
+        check(lead, Some(work.plan), &[], &self.leading(work.options, None)).await?;
         let seen = RefCell::new(BTreeMap::<Identity, String>::new());
-        let is_new = |name: &str, identity: Option<Identity>| match identity {
-            None => Ok(()),
-            Some(identity) => match seen.borrow_mut().insert(identity, name.to_owned()) {
-                None => Ok(()),
-                Some(other) => Err(MemberError::Same { other }),
-            },
-        };
-        // There is no other yet.
-        let _ = is_new("the database that leads", identity(lead).await);
+        let own = identity(lead).await;
+        seen.borrow_mut().extend(own.map(|own| (own, "the database that leads".to_owned())));
         let fits = async |member: &Member| {
             let session = connect(&member.target).await?;
-            is_new(&member.name, identity(&session).await)?;
+            if let Some(own) = identity(&session).await
+                && let Some(other) = seen.borrow_mut().insert(own, member.name.clone())
+            {
+                return Err(MemberError::Same { other });
+            }
             let begun = status(&session).await?;
-            if !begun.is_some_and(|(release, _)| release.id == work.release) {
-                check(&session, Some(work.plan), &[], work.options).await?;
+            if begun.is_none_or(|(release, _)| release.id != work.release) {
+                let part = Some(DatabasePart::Member { name: member.name.clone() });
+                check(&session, Some(work.plan), &[], &Options { part, ..work.options.clone() }).await?;
             }
             Ok(())
         };
-        self.all(Place::Fit, doors, async |member, _| fits(member).await).await
+        self.all(lead, Place::Fit, doors, async |member, _| fits(member).await).await
     }
 
-    async fn bring_all(&self, place: Place, work: &Work<'_>, doors: &mut Doors<'_>) -> Result<(), FleetError> {
-        self.all(place, doors, async |member, hands| bring(member, place, work, hands).await).await
+    async fn bring_all(
+        &self,
+        lead: &Session,
+        place: Place,
+        work: &Work<'_>,
+        doors: &mut Doors<'_>,
+    ) -> Result<(), FleetError> {
+        self.all(lead, place, doors, async |member, hands| bring(member, place, work, hands).await).await
     }
 
     /// Does something in every database, in so many at a time. Once one has failed, those that are not begun with are left as they are.
     async fn all(
         &self,
+        lead: &Session,
         place: Place,
         doors: &mut Doors<'_>,
         work: impl AsyncFn(&Member, &Hands<'_>) -> Result<(), MemberError>,
@@ -353,7 +382,11 @@ impl Fleet<'_> {
             if (has_failed.get() && place != Place::Back) || stop.level() > StopLevel::Run {
                 return (index, None);
             }
-            let done = work(member, &hands).await;
+            let done = match is_over_many(lead).await {
+                true => work(member, &hands).await,
+                // Somebody else may carry the release on by now.
+                false => Err(MemberError::LockLost),
+            };
             has_failed.set(has_failed.get() || done.is_err());
             (index, Some(done))
         };
@@ -389,14 +422,16 @@ impl Fleet<'_> {
     }
 }
 
-/// What tells a database from every other one: its cluster's number, and its own in it. `None` where the role may not ask.
-type Identity = (i64, u32);
+/// What tells a database from every other one: its cluster's number and its own in it, which a copy of the cluster has as well, and when its server was
+/// started. `None` where the role may not ask.
+type Identity = (i64, u32, String);
 
 async fn identity(session: &Session) -> Option<Identity> {
-    let query = "SELECT (SELECT system_identifier FROM pg_catalog.pg_control_system()), oid FROM pg_catalog.pg_database
+    let query = "SELECT (SELECT system_identifier FROM pg_catalog.pg_control_system()), oid,
+             pg_catalog.pg_postmaster_start_time()::pg_catalog.text FROM pg_catalog.pg_database
          WHERE datname = pg_catalog.current_database()";
     let row = session.query_one(query, &[]).await.ok()?;
-    Some((row.try_get(0).ok()?, row.try_get(1).ok()?))
+    Some((row.try_get(0).ok()?, row.try_get(1).ok()?, row.try_get(2).ok()?))
 }
 
 /// Brings one database to where all are to be.
@@ -444,8 +479,11 @@ async fn bring(member: &Member, place: Place, work: &Work<'_>, hands: &Hands<'_>
         Some((_, status)) => match place {
             Place::Back if status.is_over() => return Ok(()),
             Place::Back => back(&mut session, Start::Anywhere, &options, doors).await?,
-            Place::Expanded if decision.is_none() && status.has_come_to(Until::Expanded) => return Ok(()),
-            Place::Done if status.stage == Stage::Done => return Ok(()),
+            Place::Expanded | Place::Done if status.stage == Stage::Done => return Ok(()),
+            // It was left like that some time ago.
+            Place::Expanded if decision.is_none() && status.has_come_to(Until::Expanded) => {
+                return Ok(check(&session, None, &[], &options).await.map(|_| ())?);
+            }
             Place::Fit | Place::Expanded | Place::Done => resume(&mut session, decision, &options, doors).await?,
         },
     };

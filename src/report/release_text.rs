@@ -121,6 +121,7 @@ fn describe_release(release: &str, record: &ReleaseRecord) -> String {
         ReleaseRecord::PhaseFinished { phase: Phase::Before } => {
             "  Before cutover: done. Both versions work on this schema".into()
         }
+        ReleaseRecord::OthersExpanded => "  Before cutover: done in the other databases, too".into(),
         ReleaseRecord::PhaseFinished { phase: Phase::After } => "  After cutover: done".into(),
         ReleaseRecord::PauseAsked { by, reason } => {
             format!("  Pause     asked for by {} on {}{}", by.role, by.host, because(reason.as_deref()))

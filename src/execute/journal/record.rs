@@ -132,6 +132,8 @@ pub enum ReleaseRecord {
         #[serde(default, skip_serializing_if = "DatabasePart::is_alone")]
         part: DatabasePart,
     },
+    /// Of a release over many databases, in the one that leads: the phase before the cutover is over in all of them.
+    OthersExpanded,
     /// An executor carries on.
     Resumed {
         /// Who.
@@ -438,6 +440,7 @@ impl Record {
                 ReleaseRecord::Stopped { .. } => "stopped",
                 ReleaseRecord::Interrupted => "interrupted",
                 ReleaseRecord::Failed { .. } => "failed",
+                ReleaseRecord::OthersExpanded => "others_expanded",
                 ReleaseRecord::Finished => "finished",
                 ReleaseRecord::HookCalled { .. } => "hook_called",
             },

@@ -151,6 +151,9 @@ pub struct Status {
     /// The hooks that were called, since the release began or went back.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub hooks: BTreeSet<HookMoment>,
+    /// Of a release over many databases, in the one that leads: whether the before phase is over in all of them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub others_expanded: bool,
     /// Whether a step after the cutover was begun since blue was drained.
     #[serde(skip)]
     pub(super) contracting: bool,
@@ -236,6 +239,7 @@ impl Status {
             limits: **limits,
             on_failure: *on_failure,
             hooks: BTreeSet::new(),
+            others_expanded: false,
             contracting: false,
             finished: false,
         })
@@ -290,6 +294,9 @@ impl Status {
                 self.expanded = true
             }
             ReleaseRecord::PhaseFinished { phase: Phase::After } if self.stage == Stage::After => {}
+            ReleaseRecord::OthersExpanded if self.expanded && matches!(self.part, DatabasePart::Lead { .. }) => {
+                self.others_expanded = true;
+            }
             ReleaseRecord::Finished if matches!(self.stage, Stage::Shifting | Stage::After) => {
                 (self.finished, self.standing) = (true, None);
             }
@@ -318,6 +325,7 @@ impl Status {
             }
             ReleaseRecord::PointOfNoReturn { .. }
             | ReleaseRecord::PhaseFinished { .. }
+            | ReleaseRecord::OthersExpanded
             | ReleaseRecord::PauseAsked { .. }
             | ReleaseRecord::TimeAwaited { .. }
             | ReleaseRecord::TimeCame { .. }
@@ -461,6 +469,11 @@ impl Status {
     /// Whether a step has run.
     pub fn has_run(&self, step: u32) -> bool {
         self.steps.get(&step).is_some_and(|step| step.state == StepState::Done)
+    }
+
+    /// Whether both versions work on the schema, in this database and in those that follow it: green may start.
+    pub fn is_expanded_everywhere(&self) -> bool {
+        self.expanded && (self.others_expanded || !matches!(self.part, DatabasePart::Lead { .. }))
     }
 
     /// Whether a step may still run before the cutover: green has had no traffic, or has none any more.

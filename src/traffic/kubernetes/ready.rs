@@ -26,6 +26,16 @@ pub(super) struct Endpoint {
     pub(super) is_ready: bool,
 }
 
+pub(super) fn service_kind() -> ApiResource {
+    kind("", "v1", "Service")
+}
+
+/// What a Service selects.
+pub(super) fn selected(service: &DynamicObject) -> Labels {
+    let all = service.data["spec"]["selector"].as_object().into_iter().flatten();
+    all.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
+}
+
 fn pod_kind() -> ApiResource {
     kind("", "v1", "Pod")
 }
@@ -42,6 +52,8 @@ fn pod(object: &DynamicObject) -> Option<Pod> {
         return None;
     }
     let is_ready = list(&status["conditions"]).any(|it| it["type"] == "Ready" && it["status"] == "True");
+    // One that is being ended is ready to its end, and gets nothing new.
+    let is_ready = is_ready && object.metadata.deletion_timestamp.is_none();
     Some(Pod { name: object.metadata.name.clone().unwrap_or_default(), is_ready })
 }
 

@@ -212,19 +212,82 @@ fn none_is_carried_on_by_itself() {
     tenants.resume(&[]).ends(2).says("over other databases; now it is to go on without tenant_1");
 }
 
-#[test]
-fn a_pipeline_that_forgets_the_others_is_told() {
-    let tenants = Tenants::new(1);
-    tenants.execute(&short(&tenants.lead), &[]).ends(0);
-    let mut next = tenants.lead.plan_of(vec![step(1, Phase::Before, Runs::Own, "CREATE TABLE later ()", &[], 4, 1)]);
+/// A plan behind [`short`] with a step of its own.
+fn next(shop: &Shop) -> SavedPlan {
+    let mut next = shop.plan_of(vec![step(1, Phase::Before, Runs::Own, "CREATE TABLE later ()", &[], 4, 1)]);
+    let before = shop.plan().migrations;
+    next.migrations.applied = before.applied.into_iter().chain(before.pending).collect();
     next.migrations.pending.clear();
-    next.migrations.applied = tenants.lead.plan().migrations.pending.clone();
-    next.migrations.applied.insert(0, tenants.lead.plan().migrations.applied[0].clone());
     next.migrations.from = Some("4".into());
     next.schema.expects.clear();
-    let next = next.sealed();
+    next.sealed()
+}
+
+#[test]
+fn one_release_follows_another_and_a_pipeline_that_forgets_the_others_is_told() {
+    let tenants = Tenants::new(1);
+    tenants.execute(&short(&tenants.lead), &[]).ends(0);
+    let next = next(&tenants.lead);
     tenants.lead.execute(&next, &[]).ends(2).says("was one over 2 databases").says("--databases none");
-    tenants.lead.execute(&next, &["--databases", "none"]).ends(0).says("is complete");
+    let path = tenants.lead.save(&next);
+    tenants.lead.run(&["check", &path]).ends(0).says("The plan can begin");
+    tenants.execute(&next, &[]).ends(0).says("is complete");
+    let there = "SELECT to_regclass('later')::text";
+    assert!(tenants.all().all(|shop| shop.rows(there) == ["later"]));
+}
+
+#[test]
+fn a_release_of_one_database_follows_one_of_many_if_somebody_says_so() {
+    let tenants = Tenants::new(1);
+    tenants.execute(&short(&tenants.lead), &[]).ends(0);
+    tenants.lead.execute(&next(&tenants.lead), &["--databases", "none"]).ends(0).says("is complete");
+}
+
+/// Whoever asks whether green may start hears of all of them.
+#[test]
+fn green_may_start_once_all_are_expanded() {
+    let tenants = Tenants::new(1);
+    refuse_changes(&tenants.members[0]);
+    tenants.execute(&tenants.lead.plan(), &["--until", "expanded"]).ends(4);
+    assert_eq!(tenants.schemas(), ["both", "blue"]);
+    tenants.lead.run(&["gate", "wait", "expanded", "--timeout", "0s"]).ends(75);
+    tenants.lead.run(&["ready", "--version", "4"]).ends(75);
+    let_changes(&tenants.members[0]);
+    tenants.resume(&["--until", "expanded"]).ends(0);
+    tenants.lead.run(&["gate", "wait", "expanded", "--timeout", "0s"]).ends(0);
+    tenants.lead.run(&["ready", "--version", "4"]).ends(0);
+}
+
+#[test]
+fn one_that_has_changed_since_it_was_expanded_is_told() {
+    let tenants = Tenants::new(2);
+    tenants.execute(&tenants.lead.plan(), &["--until", "expanded"]).ends(0);
+    tenants.members[1].sql("ALTER TABLE users DROP COLUMN nick");
+    tenants.resume(&[]).ends(6).says("tenant_1").says("users");
+    assert!(tenants.lead.journal().iter().all(|record| !record.starts_with("shift")));
+}
+
+/// It is stopped where it can be first, and goes back from there.
+#[test]
+fn a_process_that_runs_is_stopped_by_whoever_goes_back() {
+    let tenants = Tenants::new(1);
+    let mut held = tenants.members[0].client();
+    let mut held = held.transaction().unwrap();
+    held.batch_execute("LOCK TABLE users").unwrap();
+    let path = tenants.lead.save(&short(&tenants.lead));
+    let args = ["--yes", "--traffic", "simulated", "--databases", &tenants.list];
+    let child = tenants.lead.spawn(&[&["execute", &path, "--lock-timeout", "60s"], &args[..]].concat());
+    until("the one that follows is at work", || tenants.members[0].journal().len() == 1);
+    // Who may not is no trouble to it.
+    tenants.lead.run(&["rollback", "--yes", "--traffic", "simulated"]).ends(2).says("this is the one that leads");
+    tenants.lead.run(&["status", "--timeout", "1s"]).ends(10);
+    let back = tenants.lead.spawn(&[&["rollback"], &args[..]].concat());
+    until("it is paused", || tenants.lead.journal().last().is_some_and(|last| last == "paused"));
+    held.rollback().unwrap();
+    Ran::from(child.wait_with_output().unwrap()).ends(9).says("is paused");
+    Ran::from(back.wait_with_output().unwrap()).ends(0).says("is rolled back");
+    tenants.run(&["status"]).ends(0).says("1 follow: 1 rolled back");
+    assert_eq!(tenants.schemas(), ["both"; 2]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::super::cluster::{Asked, Cluster, kind};
 use super::super::ready;
 use super::Settings;
-use super::seen::{self, Accepted};
+use super::seen::{self, Accepted, Routed};
 use crate::side::Side;
 use crate::traffic::{
     Answer, Capabilities, Context, Drain, Health, Kind, Share, ShareSeen, ShareSet, TrafficBackend, TrafficError,
@@ -26,6 +26,10 @@ fn route_kind() -> ApiResource {
     kind("gateway.networking.k8s.io", "v1", "HTTPRoute")
 }
 
+fn routed(route: &DynamicObject) -> Routed<'_> {
+    Routed { spec: &route.data["spec"], namespace: route.metadata.namespace.as_deref().unwrap_or_default() }
+}
+
 impl Route {
     pub(super) fn new(name: String, settings: Settings) -> Self {
         Self { cluster: Cluster::new(name, settings.cluster.clone()), settings }
@@ -33,7 +37,7 @@ impl Route {
 
     fn share(&self, asked: Asked<'_>, route: &DynamicObject) -> Result<Option<Share>, TrafficError> {
         let Settings { route: name, blue, green, .. } = &self.settings;
-        let share = seen::share(&route.data["spec"], blue, green);
+        let share = seen::share(routed(route), blue, green);
         share.map_err(|unfit| asked.misconfigured(format!("HTTPRoute {name}: {unfit}")))
     }
 
@@ -54,11 +58,25 @@ impl Route {
                 return Err(asked.refused(TrafficErrorCode::Conflict, what));
             }
             let Settings { blue: of_blue, green: of_green, .. } = &self.settings;
-            seen::set(&mut route.data["spec"], (of_blue, blue), (of_green, green));
+            let namespace = route.metadata.namespace.clone().unwrap_or_default();
+            seen::set(&mut route.data["spec"], &namespace, (of_blue, blue), (of_green, green));
             Ok(now != Some(want))
         };
         asked.change(&route_kind(), &self.settings.route, change).await?;
         Ok(ShareSet { share: want })
+    }
+
+    /// How many pods of a side's Service are left: those that it selects, whether or not it leads to them. None where it is gone, or selects nothing.
+    async fn left(&self, asked: Asked<'_>, side: Side) -> Result<Option<usize>, TrafficError> {
+        let service = match asked.get(&ready::service_kind(), self.settings.service(side)).await {
+            Err(TrafficError::Refused { code: TrafficErrorCode::NotFound, .. }) => return Ok(None),
+            found => found?,
+        };
+        let labels = ready::selected(&service);
+        match labels.is_empty() {
+            true => Ok(None),
+            false => Ok(Some(ready::pods(asked, &labels).await?.len())),
+        }
     }
 
     async fn has(&self, context: &Context, want: Share) -> Result<Verified, TrafficError> {
@@ -69,7 +87,7 @@ impl Route {
             return Ok(Verified::NotYet { seen });
         }
         let generation = route.metadata.generation.unwrap_or(i64::MAX);
-        match seen::accepted(&route.data["status"], generation) {
+        match seen::accepted(routed(&route), &route.data["status"], generation) {
             Accepted::Yes => Ok(Verified::Yes),
             Accepted::NotYet => Ok(Verified::NotYet { seen: None }),
             Accepted::No(why) => Err(asked.misconfigured(format!("HTTPRoute {}: {why}", self.settings.route))),
@@ -90,6 +108,8 @@ impl TrafficBackend for Route {
         let route: &[&str] = &[&self.settings.route];
         Some(self.cluster.role(&[
             ("gateway.networking.k8s.io", "httproutes", route, &["get", "update"]),
+            ("", "services", &[&self.settings.blue, &self.settings.green], &["get"]),
+            ("", "pods", &[], &["list"]),
             ("discovery.k8s.io", "endpointslices", &[], &["list"]),
         ]))
     }
@@ -108,10 +128,17 @@ impl TrafficBackend for Route {
             let asked = self.cluster.asked(context, "preflight");
             let route = self.read(asked).await?;
             self.share(asked, &route)?;
-            if let Accepted::No(why) = seen::accepted(&route.data["status"], route.metadata.generation.unwrap_or(0)) {
+            let generation = route.metadata.generation.unwrap_or(i64::MAX);
+            let why = match seen::accepted(routed(&route), &route.data["status"], generation) {
+                Accepted::Yes => None,
+                Accepted::NotYet => Some("not every gateway that it names has accepted it as it is now".to_owned()),
+                Accepted::No(why) => Some(why),
+            };
+            if let Some(why) = why {
                 return Err(asked.misconfigured(format!("HTTPRoute {}: {why}", self.settings.route)));
             }
             // What is to be asked later must be allowed.
+            self.left(asked, Side::Blue).await?;
             ready::endpoints(asked, self.settings.service(Side::Green)).await.map(|_| ())
         })
     }
@@ -149,8 +176,11 @@ impl TrafficBackend for Route {
                 return Ok(Drain::Active { count: None });
             }
             let service = self.settings.service(side);
-            let left = ready::endpoints(asked, service).await?;
-            Ok(ready::drain(&format!("Service {service}"), left.len(), self.settings.drain))
+            match self.left(asked, side).await? {
+                Some(left) => Ok(ready::drain(&format!("Service {service}"), left, self.settings.drain)),
+                // Which pods were behind it, nobody can say any more.
+                None => Ok(Drain::Unknown),
+            }
         })
     }
 }

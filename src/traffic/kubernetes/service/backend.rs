@@ -1,9 +1,9 @@
 //! The Service, asked and changed.
 
-use kube::core::{ApiResource, DynamicObject};
+use kube::core::DynamicObject;
 use serde_json::{Value, json};
 
-use super::super::cluster::{Asked, Cluster, kind};
+use super::super::cluster::{Asked, Cluster};
 use super::super::ready::{self, Labels};
 use super::Settings;
 use crate::side::Side;
@@ -20,16 +20,6 @@ pub(super) struct Switch {
 
 /// Why other shares than none and all cannot be set.
 const ONE_SIDE: &str = "a Service selects the pods of one side only";
-
-fn service_kind() -> ApiResource {
-    kind("", "v1", "Service")
-}
-
-/// What a Service selects.
-fn selected(service: &DynamicObject) -> Labels {
-    let all = service.data["spec"]["selector"].as_object().into_iter().flatten();
-    all.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
-}
 
 impl Switch {
     pub(super) fn new(name: String, settings: Settings) -> Self {
@@ -59,7 +49,7 @@ impl Switch {
     }
 
     async fn read(&self, asked: Asked<'_>) -> Result<Labels, TrafficError> {
-        Ok(selected(&asked.get(&service_kind(), &self.settings.service).await?))
+        Ok(ready::selected(&asked.get(&ready::service_kind(), &self.settings.service).await?))
     }
 
     async fn give(&self, context: &Context, want: Share) -> Result<ShareSet, TrafficError> {
@@ -71,7 +61,7 @@ impl Switch {
         };
         let mut first = None;
         let change = |service: &mut DynamicObject| {
-            let now = self.share(asked, &selected(service))?;
+            let now = self.share(asked, &ready::selected(service))?;
             if *first.get_or_insert(now) != now {
                 let what = format!("somebody else has changed what Service {} selects", self.settings.service);
                 return Err(asked.refused(TrafficErrorCode::Conflict, what));
@@ -81,7 +71,7 @@ impl Switch {
             }
             Ok(now != want)
         };
-        asked.change(&service_kind(), &self.settings.service, change).await?;
+        asked.change(&ready::service_kind(), &self.settings.service, change).await?;
         Ok(ShareSet { share: want })
     }
 
