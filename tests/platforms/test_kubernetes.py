@@ -139,10 +139,16 @@ class Routes(unittest.TestCase):
         ran.says("gateway edge refuses it").says("no such port")
         self.assertEqual(shop.columns(), OVERLAP)
 
-    def test_a_gateway_that_does_not_look_is_waited_for_and_not_for_ever(self):
+    def test_a_route_that_no_gateway_has_looked_at_begins_nothing(self):
         backend, shop = self.made(lambda b: b.rule(100, 0))
         shop.plan("--shift", "10,100")
         backend.api.lag = 60
+        shop.execute().ends(2).says("not every gateway that it names has accepted it as it is now").says("nothing was begun")
+
+    def test_a_gateway_that_does_not_look_is_waited_for_and_not_for_ever(self):
+        backend, shop = self.made(lambda b: b.rule(100, 0))
+        shop.plan("--shift", "10,100")
+        trouble().make("update httproutes", after=lambda: setattr(backend.api, "lag", 60))
         shop.execute("--verify-timeout", "2s").ends(4)
         self.assertEqual(shop.columns(), OVERLAP)
 
