@@ -279,8 +279,12 @@ impl Fleet<'_> {
                 return Ok(outcome);
             }
         }
-        self.bring_all(lead, Place::Done, work, doors).await?;
-        Ok(outcome)
+        let has_worked = self.bring_all(lead, Place::Done, work, doors).await?;
+        // It was done before in the one that leads only.
+        Ok(match outcome {
+            Outcome::Done { release, already } => Outcome::Done { release, already: already && !has_worked },
+            other => other,
+        })
     }
 
     /// The one that leads waits, or has gone back; the others go with it.
@@ -349,9 +353,9 @@ impl Fleet<'_> {
                 let part = Some(DatabasePart::Member { name: member.name.clone() });
                 check(&session, Some(work.plan), &[], &Options { part, ..work.options.clone() }).await?;
             }
-            Ok(())
+            Ok(false)
         };
-        self.all(lead, Place::Fit, doors, async |member, _| fits(member).await).await
+        self.all(lead, Place::Fit, doors, async |member, _| fits(member).await).await.map(|_| ())
     }
 
     async fn bring_all(
@@ -360,18 +364,18 @@ impl Fleet<'_> {
         place: Place,
         work: &Work<'_>,
         doors: &mut Doors<'_>,
-    ) -> Result<(), FleetError> {
+    ) -> Result<bool, FleetError> {
         self.all(lead, place, doors, async |member, hands| bring(member, place, work, hands).await).await
     }
 
-    /// Does something in every database, in so many at a time. Once one has failed, those that are not begun with are left as they are.
+    /// Does something in every database, in so many at a time; says whether there was anything to do in one. Once one has failed, those that are not begun with are left as they are.
     async fn all(
         &self,
         lead: &Session,
         place: Place,
         doors: &mut Doors<'_>,
-        work: impl AsyncFn(&Member, &Hands<'_>) -> Result<(), MemberError>,
-    ) -> Result<(), FleetError> {
+        work: impl AsyncFn(&Member, &Hands<'_>) -> Result<bool, MemberError>,
+    ) -> Result<bool, FleetError> {
         let of = self.members.len();
         let has_failed = Cell::new(false);
         let boundary: Boundary<'_> = Mutex::new(doors.boundary.as_mut().map(|boundary| &mut **boundary as _));
@@ -390,14 +394,14 @@ impl Fleet<'_> {
             has_failed.set(has_failed.get() || done.is_err());
             (index, Some(done))
         };
-        let (mut failed, mut came, mut left) = (Vec::new(), 0, 0);
+        let (mut failed, mut came, mut left, mut has_worked) = (Vec::new(), 0, 0, false);
         let mut told = Instant::now();
         {
             let all = stream::iter(self.members.iter().enumerate()).map(&one).buffer_unordered(self.at_once.max(1));
             let mut all = std::pin::pin!(all);
             while let Some((index, done)) = all.next().await {
                 match done {
-                    Some(Ok(())) => came += 1,
+                    Some(Ok(worked)) => (came, has_worked) = (came + 1, has_worked || worked),
                     Some(Err(error)) => failed.push((index, error)),
                     None => left += 1,
                 }
@@ -414,7 +418,7 @@ impl Fleet<'_> {
             if place != Place::Fit {
                 (doors.events)(&Event::DatabasesCame { place: place.name().to_owned(), came, of });
             }
-            return Ok(());
+            return Ok(has_worked);
         }
         failed.sort_by_key(|(index, _)| *index);
         let failed = failed.into_iter().map(|(index, error)| (self.members[index].name.clone(), error)).collect();
@@ -434,8 +438,8 @@ async fn identity(session: &Session) -> Option<Identity> {
     Some((row.try_get(0).ok()?, row.try_get(1).ok()?, row.try_get(2).ok()?))
 }
 
-/// Brings one database to where all are to be.
-async fn bring(member: &Member, place: Place, work: &Work<'_>, hands: &Hands<'_>) -> Result<(), MemberError> {
+/// Brings one database to where all are to be; says whether there was anything to do.
+async fn bring(member: &Member, place: Place, work: &Work<'_>, hands: &Hands<'_>) -> Result<bool, MemberError> {
     let mut session = connect(&member.target).await?;
     let (cancel, beside) = (canceller(&session), beside(&session));
     let traffic = Follows { is_over: place == Place::Done };
@@ -470,26 +474,26 @@ async fn bring(member: &Member, place: Place, work: &Work<'_>, hands: &Hands<'_>
     let outcome = match own {
         None if place == Place::Expanded => execute(&mut session, work.plan, &options, doors).await?,
         // It has not come as far, or is closed.
-        None if place == Place::Back => return Ok(()),
+        None if place == Place::Back => return Ok(false),
         None => return Err(MemberError::NotBegun { release: work.release.to_owned() }),
         Some((release, status)) if status.part != part => {
             let other = PartError::Other { release: release.id, part: status.part };
             return Err(ExecuteError::from(other).into());
         }
         Some((_, status)) => match place {
-            Place::Back if status.is_over() => return Ok(()),
+            Place::Back if status.is_over() => return Ok(false),
             Place::Back => back(&mut session, Start::Anywhere, &options, doors).await?,
-            Place::Expanded | Place::Done if status.stage == Stage::Done => return Ok(()),
+            Place::Expanded | Place::Done if status.stage == Stage::Done => return Ok(false),
             // It was left like that some time ago.
             Place::Expanded if decision.is_none() && status.has_come_to(Until::Expanded) => {
-                return Ok(check(&session, None, &[], &options).await.map(|_| ())?);
+                return Ok(check(&session, None, &[], &options).await.map(|_| false)?);
             }
             Place::Fit | Place::Expanded | Place::Done => resume(&mut session, decision, &options, doors).await?,
         },
     };
     match (place, outcome) {
-        (Place::Back, Outcome::RolledBack { .. }) => Ok(()),
-        (_, Outcome::Stopped { .. } | Outcome::Done { .. }) => Ok(()),
+        (Place::Back, Outcome::RolledBack { .. }) => Ok(true),
+        (_, Outcome::Stopped { .. } | Outcome::Done { .. }) => Ok(true),
         (_, other) => Err(MemberError::Stands(other)),
     }
 }
