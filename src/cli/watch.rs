@@ -98,7 +98,7 @@ fn end(overview: &Overview, ends: Ends, long_alone: bool) -> Option<Exit> {
         (_, Some(Standing::Paused { .. })) => return Some(Exit::Standing),
         (Stage::AwaitingApproval { .. }, None) => return Some(Exit::Ok),
         _ if overview.executor.is_some() => return None,
-        (_, Some(Standing::Stopped { .. })) => return Some(Exit::Ok),
+        (_, Some(Standing::Stopped { .. })) if status.trouble.is_none() => return Some(Exit::Ok),
         (_, Some(Standing::AwaitingTime { .. })) if status.trouble.is_none() => return Some(Exit::Ok),
         _ => {}
     }

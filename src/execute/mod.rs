@@ -66,7 +66,7 @@ pub use release::{
     Approval, Decision, Outcome, Promotion, abort, execute, history, plans, promote, release_id, releases, resume,
     rollback,
 };
-pub(crate) use release::{Start, back, others_expanded};
+pub(crate) use release::{Start, back, others_are};
 pub use replan::{begun, difference, is_undone, replan};
 pub use session::begin_watching;
 pub(crate) use session::failed;

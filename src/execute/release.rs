@@ -667,9 +667,11 @@ pub(crate) async fn back(
     done
 }
 
-/// Writes in the database that leads that all others have come to the end of the phase before the cutover.
-pub(crate) async fn others_expanded(
+/// Writes in the database that leads how the others are: that they have come to the end of the phase before the cutover, or why they have not come to
+/// where all must be.
+pub(crate) async fn others_are(
     client: &mut Session,
+    how: Result<(), String>,
     options: &Options,
     doors: &mut Doors<'_>,
 ) -> Result<(), ExecuteError> {
@@ -679,12 +681,15 @@ pub(crate) async fn others_expanded(
         let Some(release) = journal::latest_release(client).await? else { return Err(ExecuteError::NoRelease) };
         let status = status_of(client, &release.id).await?;
         same_part(&release.id, &status, options)?;
-        if status.others_expanded || status.is_over() {
-            return Ok(());
-        }
+        let record = match how {
+            _ if status.stage == Stage::Done => return Ok(()),
+            Ok(()) if status.others_expanded => return Ok(()),
+            Ok(()) => ReleaseRecord::OthersExpanded,
+            Err(message) => ReleaseRecord::Failed { message },
+        };
         let plan = plan_of(&release)?;
         let mut engine = Engine::new(client, &plan, options, doors, (lease, &setup), (release.id, status));
-        engine.append(&[ReleaseRecord::OthersExpanded.into()]).await
+        engine.append(&[record.into()]).await
     };
     let done = done.await;
     leave(client, &setup, lease, doors).await;

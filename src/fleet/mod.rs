@@ -18,8 +18,8 @@ use futures_util::{StreamExt as _, stream};
 use crate::checks::Checks;
 use crate::execute::{
     Clock, Decision, Doors, Event, ExecuteError, Options, Outcome, Overview, PartError, Stage, Start, Status, Stop,
-    StopLevel, back, beside, canceller, check, execute, is_over_many, others_expanded, over_many, overview, pause,
-    plan_of, release_id, resume, status, told_to_go_on,
+    StopLevel, back, beside, canceller, check, execute, is_over_many, others_are, over_many, overview, pause, plan_of,
+    release_id, resume, status, told_to_go_on,
 };
 use crate::plan::saved::SavedPlan;
 use crate::postgres::{Session, Target, connect};
@@ -260,8 +260,17 @@ impl Fleet<'_> {
         if !is_there(&came) {
             return self.ended(lead, came, work, doors).await;
         }
-        self.bring_all(lead, Place::Expanded, work, doors).await?;
-        others_expanded(lead, &self.leading(options, None), doors).await?;
+        let expanded = self.bring_all(lead, Place::Expanded, work, doors).await;
+        let how = match &expanded {
+            Ok(_) => Some(Ok(())),
+            // Whoever looks at the one that leads sees it, too.
+            Err(FleetError::Members(failed)) => Some(Err(failed.to_string())),
+            Err(_) => None,
+        };
+        if let Some(how) = how {
+            others_are(lead, how, &self.leading(options, None), doors).await?;
+        }
+        expanded?;
         if options.until == Some(Until::Expanded) {
             return Ok(came);
         }

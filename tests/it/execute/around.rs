@@ -246,10 +246,9 @@ fn what_cannot_be_meant_is_refused_with_its_place() {
     };
     check("smoke = [\"a\"]", "2:10: there is no section [checks.a]");
     check("ramp = \"10,check=a,100\"", "2:8: ramp: there is no section [checks.a]");
-    check(
-        "[checks.a]\nkind = \"pager\"",
-        "2:9: check a: there is no kind \"pager\"; there are http, command, sql, prometheus",
-    );
+    let kinds: Vec<&str> = cutover::checks::KINDS.iter().map(|kind| kind.name).collect();
+    let no_kind = format!("2:9: check a: there is no kind \"pager\"; there are {}", kinds.join(", "));
+    check("[checks.a]\nkind = \"pager\"", &no_kind);
     check(
         "[checks.a]\nkind = \"http\"\nurl = \"green:80\"",
         "2:9: check a: `url` is no URL with http: or https: \"green:80\"",

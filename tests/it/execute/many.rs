@@ -125,6 +125,8 @@ fn one_that_fails_keeps_the_traffic_where_it_is() {
         .ends(0)
         .says("tenant_1  before the cutover, stopped, 0 of 5 steps: step 1")
         .says("2 no release");
+    tenants.lead.run(&["status", "--timeout", "5s"]).ends(4);
+    tenants.lead.run(&["status"]).ends(0).says("Failed     1 of 4 databases have not come");
     tenants.resume(&["--databases-at-once", "1"]).ends(4).says("tenant_1");
     let_changes(&tenants.members[1]);
     tenants.resume(&[]).ends(0).says("is complete");
