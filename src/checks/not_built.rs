@@ -15,7 +15,7 @@ pub(super) fn not_built(feature: &'static str) -> OpenedCheck {
 
 impl Check for NotBuilt {
     fn measure<'a>(&'a self, _: &'a CheckContext) -> Measuring<'a> {
-        let why = format!("its client is not part of this build; install `cutover` with `--features {}`", self.feature);
+        let why = crate::outside::not_built(self.feature);
         Box::pin(async move { Measured::error(why) })
     }
 }

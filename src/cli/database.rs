@@ -94,11 +94,7 @@ fn password_source() -> Result<Option<PasswordSource>, CliError> {
 }
 
 fn connect_error(error: &ConnectError) -> CliError {
-    let cli = CliError::new(Exit::Usage, error);
-    match error.hint() {
-        Some(hint) => cli.hint(hint),
-        None => cli,
-    }
+    CliError::with(Exit::Usage, error, error.hint())
 }
 
 /// A runtime for one command.

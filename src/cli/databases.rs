@@ -43,25 +43,25 @@ pub(super) enum Others {
 impl DatabasesArgs {
     /// Reads the list, or asks for it in the database that leads. One that follows another has no others.
     pub(super) async fn read(&self, lead: &Session) -> Result<Others, CliError> {
-        // What is wrong with the journal, the command itself reports.
-        let begun = execute::status(lead).await.ok().flatten();
-        if begun.is_some_and(|(_, status)| status.part.follows() && !status.is_over()) {
-            return Ok(Others::Unsaid);
-        }
         let here = settings::here()?;
         let list = match self.databases.as_deref() {
             Some("none") => return Ok(Others::None),
             Some(file) => Some(DatabaseList::File(file.into())),
             None => here.databases,
         };
+        let Some(list) = list else { return Ok(Others::Unsaid) };
+        // What is wrong with the journal, the command itself reports.
+        let begun = execute::status(lead).await.ok().flatten();
+        if begun.is_some_and(|(_, status)| status.part.follows() && !status.is_over()) {
+            return Ok(Others::Unsaid);
+        }
         let lines = |lines: Vec<String>| ListedDatabase::of_text(&lines.join("\n"));
         let listed = match list {
-            None => return Ok(Others::Unsaid),
-            Some(DatabaseList::Lines(all)) => lines(all),
-            Some(DatabaseList::File(path)) => {
+            DatabaseList::Lines(all) => lines(all),
+            DatabaseList::File(path) => {
                 ListedDatabase::of_text(&fs_err::read_to_string(&path).map_err(CliError::usage)?)
             }
-            Some(DatabaseList::Query(query)) => {
+            DatabaseList::Query(query) => {
                 ListedDatabase::ask(lead, &query).await.map_err(|error| super::live::cli_error(&error))?
             }
         };

@@ -26,6 +26,12 @@ impl CliError {
         Self::new(Exit::Usage, message)
     }
 
+    /// An error with an exit code, and what to do next where there is something to say.
+    pub(super) fn with(exit: Exit, message: impl std::fmt::Display, hint: Option<impl std::fmt::Display>) -> Self {
+        let hints = hint.iter().map(ToString::to_string).collect();
+        Self { hints, ..Self::new(exit, message) }
+    }
+
     /// Adds a line on what to do next.
     #[must_use]
     pub fn hint(mut self, hint: impl std::fmt::Display) -> Self {
@@ -36,14 +42,12 @@ impl CliError {
 
 impl From<ProjectError> for CliError {
     fn from(error: ProjectError) -> Self {
-        let hint = error.hint();
-        Self { hints: hint.into_iter().collect(), ..Self::usage(error) }
+        Self::with(Exit::Usage, &error, error.hint())
     }
 }
 
 impl From<BaseError> for CliError {
     fn from(error: BaseError) -> Self {
-        let hint = error.hint().map(str::to_owned);
-        Self { hints: hint.into_iter().collect(), ..Self::usage(error) }
+        Self::with(Exit::Usage, &error, error.hint())
     }
 }

@@ -397,29 +397,22 @@ pub(super) fn tell(outcome: Outcome, printer: &Printer) -> Exit {
 
 /// The error with its exit code and what to do next.
 pub(super) fn cli_error(error: &ExecuteError) -> CliError {
-    let cli = CliError::new(exit(error), error);
-    match error.hint() {
-        Some(hint) => cli.hint(hint),
-        None => cli,
-    }
+    CliError::with(exit(error), error, error.hint())
 }
 
 fn fleet_error(error: &FleetError) -> CliError {
-    let cli = CliError::new(fleet_exit(error), error);
-    match error.hint() {
-        Some(hint) => cli.hint(hint),
-        None => cli,
-    }
+    CliError::with(fleet_exit(error), error, error.hint())
+}
+
+/// Of what was not begun there is nothing to resume.
+fn not_begun(exit: Exit) -> Exit {
+    if exit == Exit::Failed { Exit::Usage } else { exit }
 }
 
 /// By what there is to do next.
 fn exit(error: &ExecuteError) -> Exit {
     match error {
-        ExecuteError::NotBegun(error) => match exit(error) {
-            // There is nothing to resume.
-            Exit::Failed => Exit::Usage,
-            other => other,
-        },
+        ExecuteError::NotBegun(error) => not_begun(exit(error)),
         ExecuteError::Unsafe => Exit::Findings,
         ExecuteError::Part(_) => Exit::Usage,
         ExecuteError::Server(_) | ExecuteError::NoRelease | ExecuteError::NotWaiting { .. } => Exit::Usage,
@@ -493,10 +486,7 @@ fn exit(error: &ExecuteError) -> Exit {
 fn fleet_exit(error: &FleetError) -> Exit {
     match error {
         FleetError::Lead(error) => exit(error),
-        FleetError::NotBegun(error) => match fleet_exit(error) {
-            Exit::Failed => Exit::Usage,
-            other => other,
-        },
+        FleetError::NotBegun(error) => not_begun(fleet_exit(error)),
         FleetError::Busy { .. } => Exit::Held,
         FleetError::OtherDatabases { .. } | FleetError::NoMember { .. } => Exit::Usage,
         FleetError::Members(failed) => match failed.failed.first() {

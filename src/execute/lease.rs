@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use crate::postgres::Session;
-use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::{Row, SimpleQueryMessage};
 
 use super::begun::{Intent, leave_to_its_tool};
 use super::doors::Doors;
@@ -197,9 +197,9 @@ pub(crate) async fn over_many(
             return Ok(None);
         }
         // Whoever had it may have gone between the two looks.
-        let holder = held(client, MANY).await?;
-        if let Some(pid) = holder.filter(|_| waited >= patience) {
-            return Ok(Some(pid));
+        let holder = fleet_holder(client).await?;
+        if let Some(holder) = holder.filter(|_| waited >= patience) {
+            return Ok(Some(holder.backend_pid));
         }
         interruptible(&doors.stop, doors.clock.sleep(pause)).await?;
         waited += pause;
@@ -208,29 +208,27 @@ pub(crate) async fn over_many(
 
 /// Whether this session still has that lock.
 pub(crate) async fn is_over_many(client: &Session) -> bool {
-    matches!(held(client, MANY).await, Ok(Some(pid)) if pid == client.backend_pid())
-}
-
-/// The server process that holds one of these locks.
-async fn held(client: &Session, key: i64) -> Result<Option<i32>, ExecuteError> {
-    let query = "SELECT pid FROM pg_catalog.pg_locks
-         WHERE locktype = 'advisory' AND granted AND objsubid = 1
-           AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
-           AND (classid::pg_catalog.int8 << 32) | objid::pg_catalog.int8 = $1 LIMIT 1";
-    let row = client.query_opt(query, &[&key]).await.map_err(session::failed("asking who holds the lock"))?;
-    row.map(|row| session::get(&row, 0)).transpose()
+    matches!(fleet_holder(client).await, Ok(Some(holder)) if holder.backend_pid == client.backend_pid())
 }
 
 /// Who carries a release on over many databases from this one, while it works on the others.
 pub(super) async fn fleet_holder(client: &Session) -> Result<Option<Holder>, ExecuteError> {
-    let Some(pid) = held(client, MANY).await? else { return Ok(None) };
-    let query = "SELECT usename::pg_catalog.text, state FROM pg_catalog.pg_stat_activity WHERE pid = $1";
-    let row = client.query_opt(query, &[&pid]).await.map_err(session::failed("asking who works on the others"))?;
-    let (role, state) = match &row {
-        Some(row) => (session::get(row, 0)?, session::get(row, 1)?),
-        None => (None, None),
+    session_with(client, MANY).await
+}
+
+/// The session that has one of these locks, as far as the server knows it.
+async fn session_with(client: &Session, key: i64) -> Result<Option<Holder>, ExecuteError> {
+    let query = "SELECT l.pid, a.usename::pg_catalog.text, a.state FROM pg_catalog.pg_locks l
+         LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+         WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+           AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+           AND (l.classid::pg_catalog.int8 << 32) | l.objid::pg_catalog.int8 = $1 LIMIT 1";
+    let row = client.query_opt(query, &[&key]).await.map_err(session::failed("asking who holds the lease"))?;
+    let holder = |row: Row| {
+        let (role, state) = (session::get(&row, 1)?, session::get(&row, 2)?);
+        Ok(Holder { host: None, pid: None, role, since: None, backend_pid: session::get(&row, 0)?, state })
     };
-    Ok(Some(Holder { host: None, pid: None, role, since: None, backend_pid: pid, state }))
+    row.map(holder).transpose()
 }
 
 /// Says that somebody is about to write beside the executor, until [`word_is_given`] or the end of the session.
@@ -252,23 +250,7 @@ pub(super) fn is_word_coming() -> String {
 
 /// Who holds the lease now, if anybody does.
 pub(super) async fn holder(client: &Session) -> Result<Option<Holder>, ExecuteError> {
-    let query = "SELECT l.pid, a.usename::pg_catalog.text, a.state FROM pg_catalog.pg_locks l
-         LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
-         WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
-           AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
-           AND (l.classid::pg_catalog.int8 << 32) | l.objid::pg_catalog.int8 = $1 LIMIT 1";
-    let Some(row) = client.query_opt(query, &[&KEY]).await.map_err(session::failed("asking who holds the lease"))?
-    else {
-        return Ok(None);
-    };
-    let mut holder = Holder {
-        host: None,
-        pid: None,
-        role: session::get(&row, 1)?,
-        since: None,
-        backend_pid: session::get(&row, 0)?,
-        state: session::get(&row, 2)?,
-    };
+    let Some(mut holder) = session_with(client, KEY).await? else { return Ok(None) };
     if journal::is_there(client).await? {
         let query =
             "SELECT host, pid, role, pg_catalog.to_char(since AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC'

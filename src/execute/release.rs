@@ -98,6 +98,13 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// That of a release which somebody has taken back.
+    pub(crate) fn went_back(release: String, status: &Status) -> Self {
+        Self::RolledBack { release, by_hand: status.traffic.backend == Manual.name(), failure: None }
+    }
+}
+
 /// How `promote` ends well.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -322,8 +329,7 @@ pub(super) async fn carry_on(
     same_traffic(&status, doors)?;
     // Whoever comes back to its wait finds that somebody has taken the release back meanwhile.
     if options.keep_pause && status.stage == Stage::RolledBack {
-        let by_hand = status.traffic.backend == Manual.name();
-        return Ok(Outcome::RolledBack { release: release.id, by_hand, failure: None });
+        return Ok(Outcome::went_back(release.id, &status));
     }
     let plan = plan_of(&release)?;
     for drift in files::drifted(&plan) {
@@ -346,10 +352,10 @@ pub(super) async fn carry_on(
         return engine.run().await;
     }
     // A way back that was begun and not ended: nobody knows how far it came, and forward begins from nothing.
-    if engine.status.stage == Stage::RollingBack && options.keep_pause {
-        return engine.go_back_when_told().await;
-    }
     if engine.status.stage == Stage::RollingBack {
+        if options.keep_pause {
+            return engine.go_back_when_told().await;
+        }
         let can = engine.capabilities().await?;
         engine.give_back(&can).await?;
     }
@@ -739,11 +745,8 @@ async fn hand_over_rollback(
     loop {
         let is_there = lease::holder(client).await?.is_some();
         let status = status_of(client, &release.id).await?;
-        match (status.stage, status.trouble) {
-            (Stage::RolledBack, _) => {
-                let by_hand = status.traffic.backend == Manual.name();
-                return Ok(Some(Outcome::RolledBack { release: release.id, by_hand, failure: None }));
-            }
+        match (&status.stage, status.trouble.clone()) {
+            (Stage::RolledBack, _) => return Ok(Some(Outcome::went_back(release.id, &status))),
             (_, Some(Trouble::Failed { message, .. })) => return Err(ExecuteError::GoingBack { message }),
             (_, Some(Trouble::Interrupted)) => {
                 return Err(ExecuteError::GoingBack { message: "it was interrupted".to_owned() });

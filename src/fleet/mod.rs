@@ -227,7 +227,7 @@ impl Fleet<'_> {
         self.is_begun_with(&release.id, &status)?;
         let plan = plan_of(&release)?;
         let outcome = match status.stage {
-            Stage::RolledBack => Outcome::RolledBack { release: release.id.clone(), by_hand: false, failure: None },
+            Stage::RolledBack => Outcome::went_back(release.id.clone(), &status),
             _ => back(lead, from, &self.leading(options, None), doors).await?,
         };
         let work = Work { release: &release.id, plan: &plan, options, decision: None };
@@ -377,7 +377,8 @@ impl Fleet<'_> {
         self.all(lead, place, doors, async |member, hands| bring(member, place, work, hands).await).await
     }
 
-    /// Does something in every database, in so many at a time; says whether there was anything to do in one. Once one has failed, those that are not begun with are left as they are.
+    /// Does something in every database, in so many at a time; says whether there was anything to do in one. Once one has failed, those that are not begun
+    /// with are left as they are.
     async fn all(
         &self,
         lead: &Session,

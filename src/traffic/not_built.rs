@@ -19,7 +19,7 @@ pub(super) fn not_built(name: &str, feature: &'static str) -> OpenedBackend {
 
 impl NotBuilt {
     fn refuse<T: Send>(&self, op: &'static str) -> Answer<'_, T> {
-        let why = format!("its client is not part of this build; install `cutover` with `--features {}`", self.feature);
+        let why = crate::outside::not_built(self.feature);
         Box::pin(async move { Err(TrafficError::refused(&self.name, op, TrafficErrorCode::Misconfigured, why)) })
     }
 }

@@ -38,7 +38,7 @@ class Api:
     """Every namespace is a test's own."""
 
     def __init__(self, trouble):
-        self.objects, self.lock, self.version, self.lag, self.refuses = {}, threading.RLock(), 0, 0.0, None
+        self.objects, self.lock, self.version, self.lag, self.refuses, self.conflicts = {}, threading.RLock(), 0, 0.0, None, 0
         trouble.serve("/api", action, self.answer)
 
     def put(self, namespace, resource, name, body):
@@ -47,7 +47,8 @@ class Api:
             known = self.objects.get((namespace, resource, name))
             body = copy.deepcopy(body)
             same = known and known["spec"] == body.get("spec")
-            now = time.monotonic()
+            # What is made was there for a while: everybody has seen it who is not slower than that.
+            now = time.monotonic() - (0 if known else 30)
             generation = known["metadata"]["generation"] + (0 if same else 1) if known else 1
             body["metadata"] = {**body.get("metadata", {}), "name": name, "namespace": namespace, "resourceVersion": str(self.version), "generation": generation}
             body["_seen"] = known["_seen"] if same else [*(known["_seen"] if known else []), (now, body.get("spec"))]
@@ -113,6 +114,7 @@ class Api:
                 return give(self.shown(known))
             wanted = json.loads(body)
             if wanted["metadata"].get("resourceVersion") != known["metadata"]["resourceVersion"]:
+                self.conflicts += 1
                 return status(409, "Conflict", "the object has been modified; please apply your changes to the latest version")
             wanted.pop("status", None)
             return give(self.shown(self.put(namespace, resource, name, wanted)))

@@ -89,6 +89,8 @@ class Trouble:
                     if rule and rule["after"]:
                         rule["after"]()
                     return self.give(status, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(answer).encode())
+                if rule and rule["meanwhile"]:
+                    rule["meanwhile"]()
                 if served:
                     status, kind, text = served[1](self.command, self.path, body)
                     if rule and rule["after"]:
@@ -175,9 +177,9 @@ class Trouble:
                         rule["times"] -= 1
                         return rule
 
-    def make(self, action, answer=None, before=None, after=None, change=None, status=None, skip=0, times=1):
-        """From now on, `times` calls of an action, after the first `skip`: are answered so, are lost once somebody is told of them, are told of behind moto, are changed on the way back."""
-        rule = {"action": action, "answer": answer, "before": before, "after": after, "change": change, "status": status, "skip": skip, "times": times}
+    def make(self, action, answer=None, before=None, after=None, change=None, status=None, skip=0, times=1, meanwhile=None):
+        """From now on, `times` calls of an action, after the first `skip`: are answered so, are lost once somebody is told of them, are told of behind moto, are changed on the way back, come a moment after something else."""
+        rule = {"action": action, "answer": answer, "before": before, "after": after, "change": change, "status": status, "skip": skip, "times": times, "meanwhile": meanwhile}
         with self.lock:
             self.rules.append(rule)
 

@@ -60,6 +60,34 @@ class Contract(unittest.TestCase):
             trouble().make(backend.reads, after=touch, skip=2)
             shop.run("traffic", "test", FOLDER, "--yes", "--verify-timeout", "20s").ends(0)
 
+    def test_a_write_that_is_refused_is_made_again_on_what_is_there(self):
+        """Something else of the object changes between the look and the write: the write is refused, and made again on what is there then."""
+        for backend, shop in self.each():
+            resource = backend.writes.split()[1]
+
+            def touch():
+                known = backend.api.get(backend.namespace, resource, "web")
+                backend.api.put(backend.namespace, resource, "web", {**known, "spec": {**known["spec"], "note": 1}})
+
+            shop.plan()
+            refused = backend.api.conflicts
+            trouble().make(backend.writes, meanwhile=touch)
+            shop.execute("--until", "shifted").ends(0)
+            self.assertEqual(backend.api.conflicts, refused + 1)
+            self.assertEqual(backend.weights(), (0, 100))
+            self.assertEqual(backend.api.get(backend.namespace, resource, "web")["spec"]["note"], 1)
+
+    def test_somebody_else_who_moves_the_traffic_at_the_same_moment_is_told(self):
+        backend = HttpRoute(trouble())
+        trouble().clear()
+        shop = Shop(self, backend)
+        shop.plan("--shift", "10,100")
+        trouble().make(backend.writes, meanwhile=lambda: backend.somebody_else(60, 40))
+        ran = shop.execute()
+        self.assertNotEqual(ran.code, 0, ran.out)
+        ran.says("somebody else has changed the weights of HTTPRoute web")
+        self.assertEqual(backend.weights(), (60, 40))
+
 
 class Manifests(unittest.TestCase):
     """examples/kubernetes"""

@@ -12,6 +12,7 @@ use aws_smithy_types::retry::RetryConfig;
 use tokio::sync::OnceCell;
 
 use super::AccountSettings;
+use crate::outside::chain;
 
 /// An account, and how its services are called.
 #[derive(Debug)]
@@ -163,18 +164,4 @@ where
         None => word.clone(),
     };
     AwsFailure::Said { word, message, is_its_own: answered.raw().status().is_server_error() }
-}
-
-/// An error with what it comes from.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut below = error.source();
-    while let Some(source) = below {
-        let more = source.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        below = source.source();
-    }
-    text
 }

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::ClusterSettings;
-use crate::traffic::{Context, TrafficError, TrafficErrorCode, TrafficTarget};
+use crate::outside::chain;
+use crate::traffic::{Capabilities, Context, Kind, TrafficError, TrafficErrorCode};
 
 /// The cluster as one backend asks it.
 pub(super) struct Cluster {
@@ -105,10 +106,11 @@ impl Asked<'_> {
         opened.map_err(|why| self.misconfigured(format!("the cluster is not known: {why}")))
     }
 
-    /// What is moved: an object in a namespace of the cluster.
-    pub(super) async fn target(&self, object: String) -> Result<TrafficTarget, TrafficError> {
+    /// What whoever moves an object in the namespace can do: what is written back under its version overwrites nobody.
+    pub(super) async fn moves(&self, kind: Kind, object: String) -> Result<Capabilities, TrafficError> {
         let Opened { namespace, address, .. } = self.opened().await?;
-        Ok(TrafficTarget { at: format!("{address} (namespace {namespace})"), resource: object })
+        let can = Capabilities::seeing(kind, true).moving(format!("{address} (namespace {namespace})"), object);
+        Ok(Capabilities { compares_and_swaps: true, ..can })
     }
 
     async fn api(&self, kind: &ApiResource) -> Result<Api<DynamicObject>, TrafficError> {
@@ -186,18 +188,4 @@ impl Asked<'_> {
     pub(super) fn misconfigured(&self, message: impl Into<String>) -> TrafficError {
         self.refused(TrafficErrorCode::Misconfigured, message)
     }
-}
-
-/// An error with what is behind it: a client says of each that it is a service's.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut said = error.to_string();
-    let mut behind = error.source();
-    while let Some(error) = behind {
-        let text = error.to_string();
-        if !said.contains(&text) {
-            said = format!("{said}: {text}");
-        }
-        behind = error.source();
-    }
-    said
 }

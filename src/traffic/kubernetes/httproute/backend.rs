@@ -117,9 +117,7 @@ impl TrafficBackend for Route {
     fn capabilities<'a>(&'a self, context: &'a Context) -> Answer<'a, Capabilities> {
         Box::pin(async move {
             let asked = self.cluster.asked(context, "capabilities");
-            let target = asked.target(format!("HTTPRoute {}", self.settings.route)).await?;
-            let can = Capabilities::seeing(Kind::Weighted, true);
-            Ok(Capabilities { compares_and_swaps: true, target: Some(target), ..can })
+            asked.moves(Kind::Weighted, format!("HTTPRoute {}", self.settings.route)).await
         })
     }
 

@@ -122,9 +122,7 @@ impl TrafficBackend for Switch {
     fn capabilities<'a>(&'a self, context: &'a Context) -> Answer<'a, Capabilities> {
         Box::pin(async move {
             let asked = self.cluster.asked(context, "capabilities");
-            let target = asked.target(format!("Service {}", self.settings.service)).await?;
-            let can = Capabilities::seeing(Kind::Switch, true);
-            Ok(Capabilities { compares_and_swaps: true, target: Some(target), ..can })
+            asked.moves(Kind::Switch, format!("Service {}", self.settings.service)).await
         })
     }
 
