@@ -37,6 +37,7 @@ mod release_definition;
 mod report;
 mod resume;
 mod rollback;
+mod rows_args;
 mod rules;
 mod schema;
 mod serve;

@@ -13,6 +13,7 @@ use super::file;
 use super::out;
 use super::planning;
 use super::release_args::ReleaseArgs;
+use super::rows_args::{FoundRows, RowsArgs};
 use super::server_args::{ServerArgs, server_error};
 use crate::diagnostic::Severity;
 use crate::execute::{Event, Stop};
@@ -21,9 +22,9 @@ use crate::plan::saved::{SavedPlan, Verdict};
 use crate::plan::{Planned, Request};
 use crate::postgres::throwaway::Throwaway;
 use crate::project::Project;
-use crate::rehearse::Terms;
 use crate::rehearse::observation::{self, Seen};
-use crate::rehearse::rehearsal::{self, Rehearsal, RehearsalError, Script};
+use crate::rehearse::rehearsal::{self, Rehearsal};
+use crate::rehearse::{RehearsalError, Script, Terms};
 use crate::report::{self, Style};
 
 /// Rehearse the whole release on a throwaway PostgreSQL
@@ -40,6 +41,8 @@ use crate::report::{self, Style};
   cutover rehearse migrations --from 41 --server local
   cutover rehearse migrations --from 41 --format html -o rehearsal.html
   cutover rehearse migrations --from 41 --server postgres://me@db/postgres
+  cutover rehearse migrations --from 41 --server local --base-dump shop.dump
+  cutover rehearse migrations --from 41 --server postgres://me@copies/postgres --template shop_of_last_night
 
 Exit codes: 0 both versions worked everywhere · 1 the plan is not safe, a query broke, rows are lost, or a fresh installation differs · 2 usage, configuration or input ·
 4 a step failed")]
@@ -48,6 +51,8 @@ pub(super) struct Args {
     release: ReleaseArgs,
     #[command(flatten)]
     server: ServerArgs,
+    #[command(flatten)]
+    rows: RowsArgs,
     /// Do not run the queries of a version without a recording on rows that are made up, and do not follow what they write in the overlap
     #[arg(long)]
     no_synthetic_rows: bool,
@@ -70,7 +75,8 @@ enum Format {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
-    let project = args.release.read()?;
+    let mut project = args.release.read()?;
+    let rows = args.rows.read(&mut project.folder, &args.server)?;
     let pending = planning::pending(&project)?;
     let runtime = database::runtime()?;
     let done = runtime.block_on(database::interruptible(async {
@@ -83,7 +89,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         };
         let request = project.request(&pending);
         let planned = crate::plan::plan(Request { observed: Some(&seen.effects), ..request.on(seen.base.as_ref()) });
-        rehearse(args, &project, &pending, &planned, server).await
+        rehearse(args, &project, &pending, &planned, rows.as_ref(), server).await
     }));
     runtime.shutdown_background();
     done
@@ -112,6 +118,7 @@ async fn rehearse(
     project: &Project,
     pending: &Pending,
     planned: &Planned,
+    rows: Option<&FoundRows>,
     server: Option<Throwaway>,
 ) -> Result<Exit, CliError> {
     let shown: Vec<_> = planned.diagnostics.iter().filter(|d| d.severity > Severity::Info).cloned().collect();
@@ -134,7 +141,8 @@ async fn rehearse(
         return Ok(Exit::Findings);
     }
     let script = project.script(&planned.plan, pending);
-    let terms = Terms { synthetic_rows: !args.no_synthetic_rows, ..args.server.terms(project) };
+    let rows = rows.map(FoundRows::rows);
+    let terms = Terms { synthetic_rows: !args.no_synthetic_rows, rows, ..args.server.terms(project) };
     let rehearsal = play(args, script, terms, server).await?;
     for note in &rehearsal.notes {
         out::say(&format!("note: {note}\n"));
@@ -153,7 +161,12 @@ async fn rehearse(
         Format::Html => report::html::render_rehearsed(&planned.plan, &rehearsal),
     };
     show(args, &text)?;
-    Ok(if rehearsal.is_safe() { Exit::Ok } else { Exit::Findings })
+    let stopped = rehearsal.on_rows.as_ref().is_some_and(|rows| rows.failure.is_some());
+    Ok(match rehearsal.is_safe() {
+        true => Exit::Ok,
+        false if stopped => Exit::Failed,
+        false => Exit::Findings,
+    })
 }
 
 fn show(args: &Args, text: &str) -> Result<(), CliError> {
@@ -203,10 +216,14 @@ fn rehearsal_error(error: &RehearsalError) -> CliError {
         ),
         RehearsalError::Limit { .. } => CliError::new(Exit::Failed, error)
             .hint("allow it more time with --time-limit; nothing but a throwaway database was changed"),
+        RehearsalError::Restore { .. } => {
+            CliError::usage(error).hint("--pg-bin names the directory of a pg_restore that is as new as the pg_dump that made it")
+        }
         RehearsalError::Base { .. }
         | RehearsalError::Catalog(_)
         | RehearsalError::Observe(_)
         | RehearsalError::Synthetic(_)
+        | RehearsalError::Measuring(_)
         | RehearsalError::History(_) => CliError::usage(error),
     }
 }

@@ -1,14 +1,17 @@
 //! Where statements are tried: a throwaway server, as `rehearse` and `plan --observe` want it.
 
 use super::database::DatabaseArgs;
+use std::path::PathBuf;
 use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::error::CliError;
 use super::live::duration;
 use crate::migrations::Folder;
+use crate::postgres::throwaway::{Binaries, Local, LocalOptions, Scratch, Throwaway, ThrowawayError};
 #[cfg(feature = "embedded")]
 use crate::postgres::throwaway::{Embedded, EmbeddedOptions};
-use crate::postgres::throwaway::{Local, LocalOptions, Scratch, Throwaway, ThrowawayError};
 use crate::project::Project;
 use crate::rehearse::{Terms, rehearsal};
 
@@ -19,7 +22,7 @@ pub(super) struct ServerArgs {
     server: String,
     /// The directory of initdb and postgres, for `--server local`
     #[arg(long, value_name = "DIR", env = "CUTOVER_PG_BIN")]
-    pg_bin: Option<std::path::PathBuf>,
+    pg_bin: Option<PathBuf>,
     /// Leave out the rows behind `COPY … FROM stdin` in the files
     #[arg(long)]
     skip_data: bool,
@@ -35,6 +38,30 @@ impl ServerArgs {
     pub(super) fn terms<'a>(&self, project: &'a Project) -> Terms<'a> {
         let base = project.dump.as_ref().map(|dump| &dump.file);
         Terms { base, skip_data: self.skip_data, limit: self.time_limit, ..Terms::default() }
+    }
+
+    /// A program of PostgreSQL's that is no server: where `--pg-bin` says, on the path, or in one of the usual places.
+    pub(super) fn program(&self, name: &str) -> Result<Utf8PathBuf, CliError> {
+        let on_path = std::env::var_os("PATH");
+        let on_path = on_path.iter().flat_map(std::env::split_paths);
+        let usual = || Some(Binaries::find(None).ok()?.directory().to_owned());
+        let directories = self.pg_bin.clone().into_iter().chain(on_path).chain(usual());
+        let found = directories.map(|directory| directory.join(name)).find(|path| path.is_file());
+        found.and_then(|path| Utf8PathBuf::from_path_buf(path).ok()).ok_or_else(|| {
+            CliError::usage(format!("{name} was not found"))
+                .hint("install PostgreSQL's client programs, or name their directory with --pg-bin")
+        })
+    }
+
+    /// Whether another program can reach the server.
+    pub(super) fn allows_programs(&self, archive: &Utf8Path) -> Result<(), CliError> {
+        match self.server.as_str() {
+            "embedded" => Err(CliError::usage(format!(
+                "{archive} is an archive, which pg_restore cannot bring to the built-in server"
+            ))
+            .hint("use --server local or a URL, or write it as SQL (pg_dump --format plain)")),
+            _ => Ok(()),
+        }
     }
 
     pub(super) async fn start(&self, folder: &Folder) -> Result<Throwaway, CliError> {

@@ -230,14 +230,15 @@ impl Matrix {
 
     /// Queries that fail where their version must live, though they work on its own schema.
     pub fn breaks(&self) -> Vec<Break<'_>> {
-        let first = |row| {
-            let found = self.states.iter().enumerate().find_map(|(i, state)| match QueryRow::at(row, i) {
-                Some(Cell::Fails(failure)) if state.lives(row.version) => Some((state, failure)),
-                _ => None,
-            });
-            found.map(|(state, failure)| Break { row, state, failure })
-        };
-        self.rows.iter().filter(|row| row.unfit().is_none()).filter_map(first).collect()
+        self.rows.iter().filter(|row| row.unfit().is_none()).filter_map(|row| self.first_failure(row)).collect()
+    }
+
+    /// The first state where a query fails and its version lives, be it that of its own schema.
+    pub fn first_failure<'a>(&'a self, row: &'a QueryRow) -> Option<Break<'a>> {
+        self.states.iter().enumerate().find_map(|(at, state)| match row.at(at) {
+            Some(Cell::Fails(failure)) if state.lives(row.version) => Some(Break { row, state, failure }),
+            _ => None,
+        })
     }
 
     /// Queries that do not even work on the schema of their own version.

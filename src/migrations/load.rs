@@ -58,6 +58,23 @@ pub struct Folder {
     pub migrations: Vec<Migration>,
 }
 
+/// Whether a file or a directory is an archive of pg_dump: custom, tar, or a directory.
+#[cfg(feature = "live")]
+pub(crate) fn is_archive_at(path: &Utf8Path) -> std::io::Result<bool> {
+    use std::io::Read as _;
+    if path.is_dir() {
+        return Ok(path.join("toc.dat").is_file());
+    }
+    let mut head = Vec::new();
+    fs_err::File::open(path)?.take(16).read_to_end(&mut head)?;
+    Ok(is_archive(&head))
+}
+
+/// By its beginning: that of a custom archive, or the name of the first file of a tar.
+fn is_archive(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PGDMP") || bytes.starts_with(b"toc.dat\0")
+}
+
 /// A folder divided at the version that production is at.
 #[derive(Debug, Clone, Default)]
 pub struct Pending {
@@ -134,6 +151,13 @@ impl Folder {
         Self::assemble(convention, Utf8Path::new(""), &tree, found, false, &BTreeMap::new())
     }
 
+    /// A folder without migrations, for what stands beside them.
+    #[cfg(feature = "live")]
+    pub(crate) fn empty(path: &Utf8Path) -> Self {
+        let (sources, migrations) = (Sources::default(), Vec::new());
+        Self { convention: Convention::Plain, alike: Vec::new(), path: path.to_owned(), sources, migrations }
+    }
+
     fn assemble(
         convention: Convention,
         folder: &Utf8Path,
@@ -196,18 +220,22 @@ impl Folder {
     /// Reads a dump of production's schema (`pg_dump --schema-only`, `structure.sql`). It stands beside the migrations, not among them.
     pub fn add_dump(&mut self, path: &Utf8Path) -> Result<Migration, LoadError> {
         let bytes = fs_err::read(path)?;
-        let sha256 = sha256(&bytes);
-        if bytes.starts_with(b"PGDMP") {
+        if is_archive(&bytes) {
             let message =
                 "this is an archive of pg_dump; write it as text (pg_dump --schema-only --format plain)".to_owned();
             return Err(LoadError::BadFile { path: path.to_owned(), message });
         }
-        let text = tree::utf8(path.to_owned(), bytes)?;
-        let length = text.len();
+        Ok(self.add_text(path, tree::utf8(path.to_owned(), bytes)?))
+    }
+
+    /// SQL that stands beside the migrations, not among them.
+    pub(crate) fn add_text(&mut self, path: &Utf8Path, text: String) -> Migration {
+        let (length, sha256) = (text.len(), sha256(text.as_bytes()));
         let file = self.sources.add(path, text);
-        Ok(Migration {
-            version: Version::new("dump"),
-            name: "dump".to_owned(),
+        let name = path.file_stem().unwrap_or_default();
+        Migration {
+            version: Version::new(name),
+            name: name.to_owned(),
             path: path.to_owned(),
             file,
             parts: vec![Span::new(file, 0..length)],
@@ -215,7 +243,7 @@ impl Folder {
             program: None,
             sha256,
             original: None,
-        })
+        }
     }
 
     /// The text of a migration's file, as it stands there.

@@ -18,7 +18,7 @@ use crate::migrations::{Folder, Migration, Pending};
 use crate::plan::saved::SavedPlan;
 use crate::plan::{self, Planned, Request};
 #[cfg(feature = "live")]
-use crate::rehearse::rehearsal::Script;
+use crate::rehearse::Script;
 use crate::release;
 use crate::schema::Schema;
 use crate::source::Sources;

@@ -1,8 +1,9 @@
 //! What the statements of a release that cannot be read do, seen on a throwaway server: the migrations that production has, then the
 //! pending ones in the files' order, with a look at the catalog around each statement that the text does not explain.
 
-use super::rehearsal::RehearsalError;
-use super::trial::{Met, Roles, Terms, Trial};
+use super::error::RehearsalError;
+use super::terms::Terms;
+use super::trial::{Met, Roles, Trial};
 use crate::effect::{Effect, Hazard, LockMode};
 use crate::migrations::{Folder, Migration, Pending};
 use crate::plan::{Observed, ObservedEffects, is_opaque};

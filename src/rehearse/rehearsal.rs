@@ -2,52 +2,33 @@
 //! both versions prepared at every state, and what was recorded of them played again.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
-use tokio_postgres::{Client, Error};
+use tokio_postgres::Client;
 
+use super::error::{RehearsalError, Whose, shown};
 use super::fresh::Difference;
+use super::history::{not_of_tools, record};
 use super::overlap::{self, Overlap};
-use super::preparer::Preparer;
-use super::replay::{Player, Replayed};
+use super::replay::Replayed;
+use super::rows::{RealRows, Stage};
+use super::run::run;
 use super::synthetic::{Base, Ends, Improviser, Synthetic};
-use super::trial::{Met, Roles, Terms, Trial, Whose};
-use crate::checks::Checks;
+use super::terms::{Script, Terms};
+use super::trial::{Met, Roles, Trial};
+use super::watcher::Watcher;
 use crate::compat::Disagreement;
-use crate::compat::matrix::{Break, Cell, Failure, Matrix, QueryRow, State};
+use crate::compat::matrix::{Break, Cell, Failure, Matrix, QueryRow};
 use crate::effect::PgVersion;
-use crate::execute::{Clock, Doors, Event, ExecuteError, Future, Moment, Observer, Options, Outcome, Stop, execute};
-use crate::migrations::{Folder, Migration, books};
+use crate::execute::{Event, Stop};
+use crate::migrations::{Folder, Migration};
 use crate::plan::replay;
-use crate::plan::saved::{Phase, PlannedMigration as SavedMigration, SavedPlan};
 use crate::postgres::inventory::{Inventory, inventory};
-use crate::postgres::observe::ObserveError;
 use crate::postgres::throwaway::{Throwaway, ThrowawayError};
-use crate::postgres::{IntrospectError, ServerError, Session, Target, connect, history, introspect, server_message};
+use crate::postgres::{Target, connect, introspect};
 use crate::schema::Schema;
 use crate::side::Side;
 use crate::sql::operation::Operation;
-use crate::tell::HookSet;
-use crate::traffic::Simulated;
-use crate::workload::{Query, Workload};
-
-/// What is rehearsed.
-#[derive(Debug, Clone, Copy)]
-pub struct Script<'a> {
-    /// The plan; it must be safe.
-    pub plan: &'a SavedPlan,
-    /// The files behind it.
-    pub folder: &'a Folder,
-    /// The migrations that production has.
-    pub applied: &'a [Migration],
-    /// The migrations of the release.
-    pub pending: &'a [Migration],
-    /// Blue's queries.
-    pub blue: Option<&'a Workload>,
-    /// Green's queries.
-    pub green: Option<&'a Workload>,
-}
+use crate::workload::Workload;
 
 /// What a rehearsal showed.
 #[derive(Debug, Clone)]
@@ -73,6 +54,8 @@ pub struct Rehearsal {
     pub misjudged: Vec<String>,
     /// Where a pending migration fails if a fresh installation runs all files in their own order, and what the server said.
     pub fresh_failure: Option<(String, String)>,
+    /// What it did on rows that were there before it, where there are any.
+    pub on_rows: Option<RealRows>,
     /// What was done otherwise than the files of production say.
     pub notes: Vec<String>,
     /// Rows of queries that fail on the schema of their own version and must not.
@@ -87,6 +70,7 @@ impl Rehearsal {
             && self.differences.iter().all(|difference| difference.harmless)
             && self.replayed.iter().all(|played| played.stray == 0)
             && self.overlaps.iter().all(|overlap| overlap.untold().next().is_none())
+            && self.on_rows.as_ref().is_none_or(|rows| rows.failure.is_none() && rows.breaks(&self.matrix).is_empty())
     }
 }
 
@@ -95,12 +79,7 @@ impl Rehearsal {
     pub fn breaks(&self) -> Vec<Break<'_>> {
         let at_home = |at: &usize| {
             let row = self.matrix.rows.get(*at)?;
-            let failing = |(at, state): (usize, &'_ State)| match row.at(at) {
-                Some(Cell::Fails(failure)) if state.lives(row.version) => Some(at).zip(Some(failure)),
-                _ => None,
-            };
-            let (state, failure) = self.matrix.states.iter().enumerate().find_map(failing)?;
-            Some(Break { row, state: &self.matrix.states[state], failure })
+            self.matrix.first_failure(row)
         };
         self.matrix.breaks().into_iter().chain(self.broken_at_home.iter().filter_map(at_home)).collect()
     }
@@ -110,68 +89,6 @@ impl Rehearsal {
         let rows = self.matrix.rows.iter().enumerate().filter(|(at, _)| !self.broken_at_home.contains(at));
         rows.filter_map(|(_, row)| Some((row, row.unfit()?)))
     }
-}
-
-/// Why a rehearsal could not be played to its end.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RehearsalError {
-    /// The throwaway server.
-    #[error(transparent)]
-    Server(#[from] ThrowawayError),
-    /// A statement of a migration, or of a dump, does not run.
-    #[error("{place}: {} on the throwaway server: {message}", fails(*whose))]
-    Base {
-        /// Whose it is.
-        whose: Whose,
-        /// `path:line:column` of the statement.
-        place: String,
-        /// What the server said.
-        message: String,
-    },
-    /// Something runs for too long.
-    #[error("{what}: this ran for longer than {} on the throwaway server", shown(*limit))]
-    Limit {
-        /// `path:line:column` of the statement, or what else it is.
-        what: String,
-        /// How long it may take.
-        limit: Duration,
-    },
-    /// A migration that is no SQL.
-    #[error("{path} is a {language} program: what it leaves behind cannot be rehearsed")]
-    Program {
-        /// The file.
-        path: String,
-        /// Its language.
-        language: &'static str,
-    },
-    /// The release itself.
-    #[error(transparent)]
-    Release(#[from] ExecuteError),
-    /// Reading the catalog.
-    #[error(transparent)]
-    Catalog(#[from] IntrospectError),
-    /// Watching what a statement does.
-    #[error(transparent)]
-    Observe(#[from] ObserveError),
-    /// Looking at what synthetic rows are to obey.
-    #[error("filling tables with synthetic rows failed: {0}")]
-    Synthetic(ServerError),
-    /// Its own bookkeeping.
-    #[error("recording what production has applied failed: {0}")]
-    History(#[from] history::HistoryError),
-}
-
-fn fails(whose: Whose) -> &'static str {
-    match whose {
-        Whose::Production => "a migration that production has fails",
-        Whose::Dump => "the dump of what production has fails",
-        Whose::Release => "this pending migration fails where a fresh installation runs it,",
-    }
-}
-
-fn shown(limit: Duration) -> String {
-    if limit.subsec_millis() > 0 { format!("{limit:?}") } else { format!("{} s", limit.as_secs()) }
 }
 
 /// The extensions that migrations create: an embedded server wants to know them beforehand.
@@ -222,7 +139,7 @@ pub async fn rehearse_on(
     };
     forgotten?;
     let (target, mut met) = (server.create_database().await?, Met::default());
-    let played = play(&target, script, ends.as_ref(), terms, &mut met, events, stop).await;
+    let played = play(&target, script, ends.as_ref(), terms, &mut met, events, stop.clone()).await;
     notes.append(&mut met.notes);
     let forgotten = roles.forget(&target, &met).await;
     let (Watcher { mut matrix, players, improvisers, .. }, planned, version) = played?;
@@ -236,6 +153,13 @@ pub async fn rehearse_on(
         overlaps = looked?;
         forgotten?;
     }
+    let mut on_rows = None;
+    if let Some(rows) = terms.rows {
+        let mut met = Met::default();
+        let looked = Stage { server, script, terms, rows }.look(&roles, &mut met, events, stop).await;
+        notes.append(&mut met.notes);
+        on_rows = Some(looked?);
+    }
     let synthetic: Vec<Synthetic> = improvisers.iter().map(|improviser| improviser.judge(&mut matrix)).collect();
     let replayed: Vec<Replayed> = players.iter().map(|player| player.judge(&mut matrix)).collect();
     let ran = |row: &QueryRow| replayed.iter().any(|of| of.version == row.version && of.queries.contains(&row.query));
@@ -247,10 +171,7 @@ pub async fn rehearse_on(
         Ok((inventory, real)) => {
             let base = terms.base.map(std::slice::from_ref).unwrap_or(script.applied);
             let all: Vec<_> = base.iter().chain(script.pending).cloned().collect();
-            misjudged = replay(script.folder, &all).0.differences(&real);
-            // Some tools' files make their tables themselves.
-            let own = |line: &String| line.split_whitespace().any(|word| word.starts_with("cutover."));
-            misjudged.retain(|line| !own(line) && !line.split([' ', '.']).any(|word| books::are_books("", word)));
+            misjudged = not_of_tools(replay(script.folder, &all).0.differences(&real));
             differences = super::fresh::differences(&inventory, &planned, script.plan);
         }
         Err(failure) => fresh_failure = Some(failure),
@@ -268,6 +189,7 @@ pub async fn rehearse_on(
         misjudged,
         broken_at_home,
         fresh_failure,
+        on_rows,
         notes: notes.into_iter().collect(),
     })
 }
@@ -291,46 +213,7 @@ async fn play<'a>(
     }
     record(&session, script.folder, script.applied).await?;
     let mut watcher = Watcher::new(script, ends, terms.limit);
-    let traffic = Simulated::default();
-    // Nothing that is waited for may wait for ever, whatever it is.
-    let doing = Mutex::new((Instant::now(), "the checks before the first step".to_owned()));
-    let mut tell = |event: &Event| {
-        if let Event::StepRunning { step, object, action, .. } = event {
-            *doing.lock().unwrap_or_else(PoisonError::into_inner) =
-                (Instant::now(), format!("step {step} ({object}, {action})"));
-        }
-        events(event);
-    };
-    let mut doors = Doors {
-        checks: &Checks::Simulated,
-        hooks: &HookSet::Simulated,
-        traffic: &traffic,
-        events: &mut tell,
-        observer: Some(&mut watcher),
-        stop,
-        clock: &NoWait,
-        cancel: None,
-        beside: None,
-        boundary: None,
-    };
-    let options = Options { accept_base: true, at_any_time: true, ..Options::default() };
-    let plan = script.plan.from_the_beginning();
-    let watchdog = async {
-        loop {
-            tokio::time::sleep(Duration::from_millis(200)).await;
-            let (since, what) = doing.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            if since.elapsed() > terms.limit {
-                return what;
-            }
-        }
-    };
-    tokio::select! {
-        done = execute(&mut session, &plan, &options, &mut doors) => match done? {
-            Outcome::Done { .. } => {}
-            other => return Err(ExecuteError::Observed(format!("it did not come to its end: {other:?}")).into()),
-        },
-        what = watchdog => return Err(RehearsalError::Limit { what, limit: terms.limit }),
-    };
+    run(&mut session, script.plan, &mut watcher, terms.limit, events, stop).await?;
     let planned = inventory(&session).await?;
     let version = session.version();
     // An orderly end: the built-in server has to write its answers to somebody.
@@ -401,109 +284,4 @@ fn broken_at_home(matrix: &Matrix, foreseen: Option<&Matrix>) -> BTreeSet<usize>
 pub async fn migrate(client: &Client, folder: &Folder, migrations: &[Migration]) -> Result<(), RehearsalError> {
     Trial::new(client, folder, Terms::default(), &mut Met::default()).run(migrations, Whose::Production).await?;
     record(client, folder, migrations).await
-}
-
-/// Writes the history of the folder's tool.
-async fn record(client: &Client, folder: &Folder, migrations: &[Migration]) -> Result<(), RehearsalError> {
-    let convention = folder.convention;
-    // Without a history that is written, the plan's `from` is believed on a database without a journal.
-    if convention.records_here() {
-        return Ok(());
-    }
-    // A dump may have brought its rows.
-    let recorded = history::applied(client, convention).await?;
-    let is_new = |migration: &&Migration| {
-        let key = convention.version_key(migration.version.as_str());
-        recorded.iter().all(|row| row.version != key)
-    };
-    for migration in migrations.iter().filter(is_new) {
-        let text = folder.text(migration);
-        let saved = SavedMigration {
-            version: migration.version.to_string(),
-            name: migration.name.clone(),
-            path: migration.path.clone(),
-            sha256: migration.sha256.clone(),
-            text: None,
-        };
-        history::record(client, convention, &saved, text).await?;
-    }
-    Ok(())
-}
-
-/// Looks at every query at every state.
-struct Watcher<'a> {
-    plan: &'a SavedPlan,
-    preparer: Preparer<'a>,
-    players: Vec<Player<'a>>,
-    improvisers: Vec<Improviser<'a>>,
-    matrix: Matrix,
-}
-
-impl<'a> Watcher<'a> {
-    fn new(script: Script<'a>, ends: Option<&'a Ends>, limit: Duration) -> Self {
-        let row = |version: Side, workload: &Workload, query: &Query| {
-            QueryRow::new(version, &query.name, workload.sources.place(query.span), workload.text(query))
-        };
-        let versions = [(Side::Blue, script.blue), (Side::Green, script.green)];
-        let versions: Vec<_> = versions.into_iter().filter_map(|(version, of)| Some((version, of?))).collect();
-        let rows = versions.iter().flat_map(|(version, of)| of.queries.iter().map(|query| row(*version, of, query)));
-        Self {
-            plan: script.plan,
-            preparer: Preparer::new(versions.iter().map(|(_, workload)| *workload)),
-            players: versions.iter().filter_map(|(version, workload)| Player::new(*version, workload)).collect(),
-            improvisers: versions
-                .iter()
-                .filter_map(|(version, workload)| Improviser::new(*version, workload, ends?, limit))
-                .collect(),
-            matrix: Matrix { states: Vec::new(), rows: rows.collect() },
-        }
-    }
-
-    async fn record(&mut self, after_step: Option<u32>, client: &Client) -> Result<(), Error> {
-        let last_before = self.plan.phase(Phase::Before).map(|step| step.id).max().unwrap_or(0);
-        let at = after_step.unwrap_or(0);
-        let state = State { after_step, blue_lives: at <= last_before, green_lives: at >= last_before };
-        let at_state = self.matrix.states.len();
-        for (row, cell) in self.preparer.look(client).await? {
-            self.matrix.rows[row].push(at_state, cell);
-        }
-        let last = self.plan.steps.last().map_or(0, |step| step.id);
-        if at == last && at_state > 0 {
-            // Green's own schema, and a check of what was thought to be touched.
-            for (row, cell) in self.preparer.look_at_all(client).await {
-                self.matrix.rows[row].ends_as(at_state, cell);
-            }
-        }
-        for player in self.players.iter_mut().filter(|player| state.lives(player.version())) {
-            player.play(client, at_state, at == last).await?;
-        }
-        for improviser in self.improvisers.iter_mut().filter(|improviser| state.lives(improviser.version())) {
-            improviser.play(client, at_state, at == last).await?;
-        }
-        self.matrix.states.push(state);
-        Ok(())
-    }
-}
-
-impl Observer for Watcher<'_> {
-    fn look<'a>(&'a mut self, moment: Moment<'a>, session: &'a Session) -> Future<'a, Result<(), String>> {
-        Box::pin(async move {
-            match moment {
-                Moment::Preflighted => self.record(None, session).await.map_err(|error| server_message(&error)),
-                Moment::AfterStep(step) => {
-                    self.record(Some(step.id), session).await.map_err(|error| server_message(&error))
-                }
-                Moment::AfterPhase(_) | Moment::Shifted(_) => Ok(()),
-            }
-        })
-    }
-}
-
-/// Nobody drains on a throwaway server.
-struct NoWait;
-
-impl Clock for NoWait {
-    fn sleep(&self, _: Duration) -> Future<'static, ()> {
-        Box::pin(async {})
-    }
 }

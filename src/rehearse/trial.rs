@@ -4,52 +4,19 @@
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::pin;
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::SinkExt as _;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
 
-use super::rehearsal::RehearsalError;
+use super::error::{RehearsalError, Whose};
+use super::terms::Terms;
 use crate::migrations::{Folder, Migration};
 use crate::postgres::server_message;
 use crate::postgres::throwaway::{Throwaway, ThrowawayError};
 use crate::sql::lex::{Lexeme, TokenKind, lex};
 use crate::sql::{self, Operation, Statement};
-
-/// What a trial starts from, and how long it may take.
-#[derive(Debug, Clone, Copy)]
-pub struct Terms<'a> {
-    /// A dump of production's schema, in the folder's sources. It stands for the migrations that production has.
-    pub base: Option<&'a Migration>,
-    /// Whether rows behind `COPY … FROM STDIN` are left out.
-    pub skip_data: bool,
-    /// How long a statement may run.
-    pub limit: Duration,
-    /// Whether the queries of a version without a recording are run on synthetic rows.
-    pub synthetic_rows: bool,
-}
-
-/// How long a statement may run if nobody says it.
-pub const LIMIT: Duration = Duration::from_secs(600);
-
-impl Default for Terms<'_> {
-    fn default() -> Self {
-        Self { base: None, skip_data: false, limit: LIMIT, synthetic_rows: true }
-    }
-}
-
-/// Whose migrations run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whose {
-    /// Production has them.
-    Production,
-    /// A dump of production's schema stands for them.
-    Dump,
-    /// The release brings them.
-    Release,
-}
 
 /// Why a statement did not run.
 enum Fault {
@@ -128,7 +95,7 @@ impl<'a> Trial<'a> {
         for statement in &statements {
             self.met.names_roles(self.folder.sources.slice(statement.span));
             let done = match whose {
-                Whose::Production | Whose::Dump => self.of_production(statement, atomic).await,
+                Whose::Production | Whose::Dump | Whose::Seed => self.of_production(statement, atomic).await,
                 Whose::Release => self.as_it_is(statement).await,
             };
             done.map_err(|fault| self.failed(fault, self.folder.sources.place(statement.span), whose))?;
@@ -311,11 +278,15 @@ impl<'a> Roles<'a> {
 
     /// Drops a database, and the roles that were made for it.
     pub(super) async fn forget(&self, database: &crate::postgres::Target, met: &Met) -> Result<(), ThrowawayError> {
-        let made: Vec<String> = met.roles.difference(&self.before).cloned().collect();
-        if made.is_empty() {
-            return Ok(());
+        match self.made(met) {
+            made if made.is_empty() => Ok(()),
+            made => self.server.forget(database, &made).await,
         }
-        self.server.forget(database, &made).await
+    }
+
+    /// The roles that were made for a database.
+    pub(super) fn made(&self, met: &Met) -> Vec<String> {
+        met.roles.difference(&self.before).cloned().collect()
     }
 }
 

@@ -26,6 +26,8 @@ mod release_json;
 mod release_text;
 #[cfg(feature = "live")]
 mod release_view;
+#[cfg(feature = "live")]
+mod row_words;
 mod settings_json;
 pub mod style;
 mod symbols;

@@ -6,18 +6,20 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::overlap_words::{Words, words};
+use super::row_words;
 use crate::compat::Disagreement;
 use crate::compat::matrix::{Break, Matrix};
 use crate::diagnostic::Severity;
 use crate::plan::saved::{Finding, Origin, SavedPlan, ToolVersion, Verdict};
 use crate::rehearse::rehearsal::Rehearsal;
-use crate::rehearse::{Difference, Loss, LossKind, Overlap, Replayed, Synthetic};
+use crate::rehearse::{Difference, Loss, LossKind, MeasuredStep, Overlap, RealRows, Replayed, Synthetic};
 use crate::side::Side;
+use crate::stats::Range;
 
 /// Version of the format that this release writes. 1 had no schema, and nothing where the plan was not safe; 2.1 has what was played again,
 /// and where the server says something else than the text; 2.2 has a fresh installation that fails; 2.3 has what was run on synthetic rows; 2.4 what rows
-/// of the overlap lose.
-pub(super) const FORMAT_VERSION: &str = "2.4";
+/// of the overlap lose; 2.5 what was measured on rows that were there.
+pub(super) const FORMAT_VERSION: &str = "2.5";
 
 /// What `rehearse --format json` prints.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -56,6 +58,9 @@ pub(super) struct RehearsalDocument {
     /// What became of the rows that the versions write in the overlap; one a version that writes any, and has queries and no recording.
     #[serde(default)]
     pub overlap: Vec<OverlapDocument>,
+    /// What was measured on rows that were there, where there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_rows: Option<RowsDocument>,
     /// Where the server says something else of a query than its text.
     pub disagreements: Vec<Disagreement>,
     /// Every query at every state, as the server saw it.
@@ -197,6 +202,73 @@ pub(super) struct BreakDocument {
     pub synthetic: bool,
 }
 
+/// A release on rows that were there before it.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub(super) struct RowsDocument {
+    /// Where they came from.
+    pub from: String,
+    /// The steps that have run.
+    pub steps: Vec<MeasuredDocument>,
+    /// What stopped it.
+    pub failure: Option<RowFailureDocument>,
+    /// Queries that fail where their version must live, and do not on the schema that the migrations alone make.
+    pub breaks: Vec<BreakDocument>,
+    /// Where the database was another one than the migrations make (`-` the migrations, `+` the database).
+    pub drift: Vec<String>,
+    /// What these rows do not show.
+    pub not_shown: Vec<String>,
+}
+
+/// What a step took.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub(super) struct MeasuredDocument {
+    /// Which.
+    pub step: u32,
+    /// How long it ran.
+    pub ms: u64,
+    /// How many rows it inserted, changed or deleted; none before PostgreSQL 15, which does not tell in time.
+    pub rows: Option<u64>,
+    /// How many bytes it wrote into the log.
+    pub wal_bytes: u64,
+    /// Relations with other files than before.
+    pub written: Vec<WrittenDocument>,
+    /// Locks that hold up whoever writes, on tables that were there before the step; none where nobody could look (`not_shown`).
+    pub locks: Vec<LockDocument>,
+    /// How long the statistics expect it to take in production.
+    pub expected: Option<Range>,
+}
+
+/// A relation that was written anew, or an index that was built.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub(super) struct WrittenDocument {
+    /// Its name.
+    pub relation: String,
+    /// Whether it is an index; a table counts with its own.
+    pub index: bool,
+    /// The bytes of its files.
+    pub bytes: u64,
+}
+
+/// A lock that was seen.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub(super) struct LockDocument {
+    /// The table.
+    pub relation: String,
+    /// The strongest mode, in the words of PostgreSQL's manual.
+    pub mode: String,
+    /// For how long it was seen, at least.
+    pub ms: u64,
+}
+
+/// What stopped a release on rows that were there.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub(super) struct RowFailureDocument {
+    /// The step; none: before the first one.
+    pub step: Option<u32>,
+    /// Why.
+    pub message: String,
+}
+
 /// An object that is another one in a fresh installation.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(super) struct DifferenceDocument {
@@ -239,11 +311,48 @@ pub fn render(plan: &SavedPlan, rehearsal: Option<&Rehearsal>) -> String {
         replayed: rehearsal.iter().flat_map(|r| &r.replayed).map(played).collect(),
         synthetic: rehearsal.iter().flat_map(|r| &r.synthetic).map(synthetic).collect(),
         overlap: rehearsal.iter().flat_map(|r| &r.overlaps).map(|found| overlap(found, plan)).collect(),
+        on_rows: rehearsal.and_then(|r| Some(on_rows(r, r.on_rows.as_ref()?, plan))),
         disagreements: rehearsal.map(|rehearsal| rehearsal.disagreements.clone()).unwrap_or_default(),
         matrix: rehearsal.map(|rehearsal| rehearsal.matrix.clone()),
     };
     // Strings and numbers always serialize.
     serde_json::to_string_pretty(&document).map(|text| text + "\n").unwrap_or_default()
+}
+
+fn on_rows(rehearsal: &Rehearsal, rows: &RealRows, plan: &SavedPlan) -> RowsDocument {
+    let ms = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let step = |measured: &MeasuredStep| MeasuredDocument {
+        step: measured.step,
+        ms: ms(measured.took),
+        rows: measured.rows,
+        wal_bytes: measured.log,
+        written: measured
+            .written
+            .iter()
+            .map(|one| WrittenDocument { relation: one.relation.clone(), index: one.index, bytes: one.bytes })
+            .collect(),
+        locks: measured
+            .locks
+            .iter()
+            .map(|lock| LockDocument {
+                relation: lock.relation.clone(),
+                mode: lock.mode.name().to_owned(),
+                ms: ms(lock.held),
+            })
+            .collect(),
+        expected: plan.step(measured.step).and_then(|step| Some(step.load.as_ref()?.held.clone())),
+    };
+    RowsDocument {
+        from: rows.from.clone(),
+        steps: rows.steps.iter().map(step).collect(),
+        failure: rows
+            .failure
+            .as_ref()
+            .map(|found| RowFailureDocument { step: found.step, message: found.message.clone() }),
+        breaks: rows.breaks(&rehearsal.matrix).into_iter().map(|found| broken(rehearsal, found)).collect(),
+        drift: rows.drift.clone(),
+        not_shown: row_words::unseen(rows, plan),
+    }
 }
 
 fn broken(rehearsal: &Rehearsal, found: Break<'_>) -> BreakDocument {

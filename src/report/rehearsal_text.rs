@@ -5,12 +5,13 @@ use std::fmt::Write;
 
 use super::matrix_text;
 use super::overlap_words::{Words, words};
+use super::row_words;
 use super::style::{Style, Tone};
 use crate::compat::Meaning;
-use crate::compat::matrix::Cell;
+use crate::compat::matrix::{Break, Cell};
 use crate::plan::saved::SavedPlan;
 use crate::rehearse::rehearsal::Rehearsal;
-use crate::rehearse::{Difference, Overlap, Replayed, Synthetic};
+use crate::rehearse::{Difference, Overlap, RealRows, Replayed, Synthetic};
 use crate::side::Side;
 
 /// Draws a rehearsal.
@@ -44,24 +45,7 @@ fn write(out: &mut String, rehearsal: &Rehearsal, plan: &SavedPlan, style: Style
         )?;
     }
     for found in rehearsal.breaks() {
-        let step = found.state.after_step.and_then(|id| plan.step(id));
-        let what = step.map_or_else(
-            || "before the first step".to_owned(),
-            |step| {
-                let origin = step.origin();
-                let place = origin.map(|o| format!(" ({}:{}:{})", o.path, o.line, o.column)).unwrap_or_default();
-                format!("after step {}, {} of {}{place}", step.id, step.action, step.object)
-            },
-        );
-        writeln!(
-            out,
-            "{} {} breaks {what}\n    query {} at {}\n    {}",
-            style.paint(Tone::Bad, "error:"),
-            found.row.version.name(),
-            found.row.query,
-            found.row.place,
-            found.failure.message
-        )?;
+        broken(out, &found, plan, "", style)?;
     }
     for found in &rehearsal.replayed {
         replayed(out, found)?;
@@ -93,6 +77,9 @@ fn write(out: &mut String, rehearsal: &Rehearsal, plan: &SavedPlan, style: Style
             writeln!(out, "    {line}")?;
         }
     }
+    if let Some(rows) = &rehearsal.on_rows {
+        on_rows(out, rehearsal, rows, plan, style)?;
+    }
     if !rehearsal.is_safe() {
         return writeln!(out, "{} The rehearsal broke.", style.paint(Tone::Bad, "Not safe."));
     }
@@ -104,6 +91,28 @@ fn write(out: &mut String, rehearsal: &Rehearsal, plan: &SavedPlan, style: Style
         ),
     };
     writeln!(out, "{} {queries}.", style.paint(Tone::Good, "Rehearsal passed:"))
+}
+
+/// A query that fails where its version must live.
+fn broken(out: &mut String, found: &Break<'_>, plan: &SavedPlan, on: &str, style: Style) -> std::fmt::Result {
+    let step = found.state.after_step.and_then(|id| plan.step(id));
+    let what = step.map_or_else(
+        || "before the first step".to_owned(),
+        |step| {
+            let origin = step.origin();
+            let place = origin.map(|o| format!(" ({}:{}:{})", o.path, o.line, o.column)).unwrap_or_default();
+            format!("after step {}, {} of {}{place}", step.id, step.action, step.object)
+        },
+    );
+    writeln!(
+        out,
+        "{} {} breaks{on} {what}\n    query {} at {}\n    {}",
+        style.paint(Tone::Bad, "error:"),
+        found.row.version.name(),
+        found.row.query,
+        found.row.place,
+        found.failure.message
+    )
 }
 
 /// What a recording could show.
@@ -201,6 +210,60 @@ fn overlap(out: &mut String, found: &Overlap, plan: &SavedPlan, style: Style) ->
     writeln!(out, ".")?;
     for (why, count) in &found.nothing {
         writeln!(out, "    not followed, {count}: {why}")?;
+    }
+    Ok(())
+}
+
+/// How many differences of a database from the files are shown.
+const MOST_DRIFT: usize = 10;
+
+/// What the release did on rows that were there.
+fn on_rows(
+    out: &mut String,
+    rehearsal: &Rehearsal,
+    rows: &RealRows,
+    plan: &SavedPlan,
+    style: Style,
+) -> std::fmt::Result {
+    writeln!(out, "\nRun on the rows of {}: {} of {} steps.", rows.from, rows.steps.len(), plan.steps.len())?;
+    if !rows.steps.is_empty() {
+        writeln!(out, "\n  step       took       rows        log")?;
+    }
+    for step in &rows.steps {
+        let planned = plan.step(step.step);
+        let words = row_words::measured(step, planned);
+        let what = planned.map(|step| format!("{}, {}", step.object, step.action)).unwrap_or_default();
+        writeln!(out, "  {:>4} {:>10} {:>10} {:>10}  {what}", step.step, words.took, words.rows, words.log)?;
+        for line in words.more {
+            writeln!(out, "{:41}{}", "", style.paint(Tone::Quiet, &line))?;
+        }
+    }
+    if !rows.steps.is_empty() {
+        writeln!(out)?;
+    }
+    if let Some(failure) = &rows.failure {
+        let head = row_words::failure(failure, plan, &rows.from);
+        writeln!(out, "{} {head}\n    {}", style.paint(Tone::Bad, "error:"), failure.message)?;
+    }
+    for found in rows.breaks(&rehearsal.matrix) {
+        broken(out, &found, plan, &format!(" on the database of {}", rows.from), style)?;
+    }
+    if !rows.drift.is_empty() {
+        writeln!(
+            out,
+            "{} the database of {} is another one than the migrations make (- the migrations, + the database):",
+            style.paint(Tone::Change, "warning:"),
+            rows.from
+        )?;
+        for line in rows.drift.iter().take(MOST_DRIFT) {
+            writeln!(out, "    {line}")?;
+        }
+        if let Some(more @ 1..) = rows.drift.len().checked_sub(MOST_DRIFT) {
+            writeln!(out, "    and {more} more, all of them in --format json")?;
+        }
+    }
+    for line in row_words::unseen(rows, plan) {
+        writeln!(out, "Not shown by these rows: {line}.")?;
     }
     Ok(())
 }

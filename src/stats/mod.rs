@@ -13,6 +13,9 @@ mod touch;
 mod weigh;
 mod words;
 
+#[cfg(feature = "live")]
+pub(crate) use words::{bytes, duration, number, range};
+
 pub use document::{
     Activity, Basis, Bytes, ColumnStats, FORMAT_VERSION, IndexStats, Missing, RowStats, StatementStats, Statements,
     Statistics, StatisticsError, TableKind, TableName, TableStats, Touch, Transactions, Way,

@@ -91,7 +91,7 @@ impl Blocked {
     }
 }
 
-fn range(range: &Range) -> String {
+pub(crate) fn range(range: &Range) -> String {
     let Range { low_ms, high_ms, basis, source } = range;
     let label = format!("{}; {source}", basis.name());
     match high_ms {
@@ -109,7 +109,7 @@ fn cut(text: &str) -> String {
 }
 
 /// `20 ms`, `12 s`, `19 min`, `3.5 h`
-fn duration(ms: u64) -> String {
+pub(crate) fn duration(ms: u64) -> String {
     match ms {
         0..1_000 => format!("{ms} ms"),
         1_000..10_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
@@ -120,12 +120,12 @@ fn duration(ms: u64) -> String {
 }
 
 /// `8 kB`, `3.4 GB`
-fn bytes(bytes: u64) -> String {
+pub(crate) fn bytes(bytes: u64) -> String {
     scaled(bytes, &["B", "kB", "MB", "GB", "TB", "PB", "EB"], " ")
 }
 
 /// `12`, `892M`
-fn number(n: u64) -> String {
+pub(crate) fn number(n: u64) -> String {
     if n < 10_000 { n.to_string() } else { scaled(n, &["", "k", "M", "G", "T", "P", "E"], "") }
 }
 

@@ -231,7 +231,6 @@ fn a_room_has_no_new_knots() {
     migrations: convention, detect, error, tools, tree
     postgres: connect, session
     postgres: conninfo, service, settings, target, tls_settings
-    rehearse: overlap, rehearsal, trial
     schema: refusals, resolve
     sql: forms, gaps, parse
     workload: detect, sources

@@ -9,7 +9,8 @@ use cutover::execute::Stop;
 use cutover::plan::saved::Verdict;
 use cutover::plan::{Planned, Request};
 use cutover::postgres::throwaway::{Scratch, Throwaway};
-use cutover::rehearse::rehearsal::{Script, rehearse};
+use cutover::rehearse::Script;
+use cutover::rehearse::rehearsal::rehearse;
 use cutover::workload::Workload;
 use cutover::{config, migrations, plan, workload};
 

@@ -7,8 +7,9 @@ use cutover::plan::saved::Verdict;
 use cutover::plan::{Request, plan};
 use cutover::postgres::inventory::inventory;
 use cutover::postgres::throwaway::{Scratch, Throwaway};
+use cutover::rehearse::Script;
 use cutover::rehearse::observation::observe;
-use cutover::rehearse::rehearsal::{Script, rehearse};
+use cutover::rehearse::rehearsal::rehearse;
 use insta::assert_snapshot;
 use tempfile::TempDir;
 

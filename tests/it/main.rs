@@ -29,6 +29,7 @@ mod regress;
 mod replay;
 mod report;
 mod resolve;
+mod rows;
 #[cfg(feature = "serve")]
 mod serve;
 mod server;

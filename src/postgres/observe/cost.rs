@@ -60,14 +60,14 @@ pub(super) async fn read(session: &Session, before: &Image, rows: &Rows) -> Resu
     for row in &held {
         // These are locked for writing until the end of the transaction by whoever changes them.
         let catalog = row.get::<_, Option<String>>(2).filter(|catalog| SHARED.contains(&catalog.as_str()));
-        cost.shared.extend(catalog.filter(|_| mode(row.get(1)) >= Some(LockMode::RowExclusive)));
+        cost.shared.extend(catalog.filter(|_| lock_mode(row.get(1)) >= Some(LockMode::RowExclusive)));
     }
     for (oid, table) in before.tables() {
         let plain = |row: &&Row| row.get::<_, u32>(0) == oid && row.get::<_, &str>(1) == "AccessShareLock";
         if held.iter().any(|row| plain(&row)) {
             cost.reads.push(table.name.clone());
         }
-        let modes = held.iter().filter(|row| row.get::<_, u32>(0) == oid).filter_map(|row| mode(row.get(1)));
+        let modes = held.iter().filter(|row| row.get::<_, u32>(0) == oid).filter_map(|row| lock_mode(row.get(1)));
         if let Some(mode) = modes.max() {
             cost.locks.push(Lock { relation: table.name.clone(), mode });
         }
@@ -100,7 +100,7 @@ async fn counters(session: &Session, before: &Image) -> Result<Vec<Row>, Observe
 const SHARED: &[&str] = &["pg_authid", "pg_auth_members", "pg_db_role_setting", "pg_tablespace", "pg_database"];
 
 /// The mode as `pg_locks` names it; `None` for the lock of plain reads, which holds up nobody but DDL.
-fn mode(name: &str) -> Option<LockMode> {
+pub(crate) fn lock_mode(name: &str) -> Option<LockMode> {
     Some(match name {
         "RowShareLock" => LockMode::RowShare,
         "RowExclusiveLock" => LockMode::RowExclusive,

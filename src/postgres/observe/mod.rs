@@ -18,6 +18,7 @@ use super::{IntrospectError, Introspector, Session};
 use crate::effect::Effect;
 use crate::schema::{Object, Schema};
 
+pub(crate) use self::cost::lock_mode;
 pub use self::cost::{Cost, Scan};
 
 /// Why something could not be observed. That a statement fails is not an error, it is an [`Observation`].

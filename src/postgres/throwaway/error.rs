@@ -63,12 +63,18 @@ pub enum ThrowawayError {
     /// A statement about databases failed.
     #[error("cannot {action} database {database}: {reason}")]
     Database {
-        /// `create` or `drop`.
+        /// `create`, `copy` or `drop`.
         action: &'static str,
         /// Its name.
         database: String,
         /// What the server said.
         reason: String,
+    },
+    /// A server that was made for this has no database of somebody's.
+    #[error("there is no database {database} to copy on a server that is made for the rehearsal")]
+    NothingToCopy {
+        /// Its name.
+        database: String,
     },
     /// A statement about roles failed.
     #[error("cannot {action} role {role}: {reason}")]
@@ -101,6 +107,11 @@ impl ThrowawayError {
                 "run ALTER ROLE {role} CREATEDB as an administrator, or use the embedded or a local server"
             )),
             Self::Connect(error) => error.hint(),
+            Self::NothingToCopy { .. } => Some("name the server that has it, with --server URL".into()),
+            Self::Database { action: "copy", .. } => Some(
+                "nobody may be connected to a database while it is copied, and only its owner or a superuser may copy it, unless it is marked as a template: name a restored backup that nobody uses, on a server that is not production's"
+                    .into(),
+            ),
             Self::System { .. }
             | Self::Start { .. }
             | Self::Embedded { .. }

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use super::binaries::OLDEST_SUPPORTED;
 use super::error::ThrowawayError;
 use crate::postgres::{Session, Target, connect};
+use crate::sql::name::Quoted;
 
 /// What all scratch databases' names begin with, so that one left behind by a killed process is known for what it is.
 const PREFIX: &str = "cutover_scratch_";
@@ -52,16 +53,27 @@ impl Scratch {
 
     /// Creates an empty database: from `template0`, so that nothing of the server's own is in it.
     pub async fn create_database(&self) -> Result<Target, ThrowawayError> {
+        self.database_like("template0").await
+    }
+
+    /// Copies a database of the server, to which nobody may be connected meanwhile.
+    pub async fn copy_database(&self, template: &str) -> Result<Target, ThrowawayError> {
+        self.database_like(template).await
+    }
+
+    async fn database_like(&self, template: &str) -> Result<Target, ThrowawayError> {
         let session = connect(&self.target).await?;
         let row = session.query_one("SELECT replace(pg_catalog.gen_random_uuid()::text, '-', '')", &[]).await;
         let unique: String = row.map_err(|error| ThrowawayError::database("create", "a scratch", &error))?.get(0);
         let name = format!("{PREFIX}{unique}");
         // Noted first: if the answer gets lost, the database is dropped all the same.
         self.lock().push(name.clone());
-        session
-            .batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0"))
-            .await
-            .map_err(|error| ThrowawayError::database("create", &name, &error))?;
+        session.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {}", Quoted(template))).await.map_err(
+            |error| match template {
+                "template0" => ThrowawayError::database("create", &name, &error),
+                _ => ThrowawayError::database("copy", template, &error),
+            },
+        )?;
         session.close().await;
         Ok(self.target.with_database(name))
     }

@@ -53,6 +53,16 @@ impl Throwaway {
         }
     }
 
+    /// A copy of a database of the server; only servers that the user names have any.
+    pub async fn copy_database(&self, template: &str) -> Result<Target, ThrowawayError> {
+        match self {
+            #[cfg(feature = "embedded")]
+            Self::Embedded(_) => Err(ThrowawayError::NothingToCopy { database: template.to_owned() }),
+            Self::Local(_) => Err(ThrowawayError::NothingToCopy { database: template.to_owned() }),
+            Self::Scratch(server) => server.copy_database(template).await,
+        }
+    }
+
     /// A session on a fresh, empty database.
     pub async fn connect_database(&self) -> Result<Session, ThrowawayError> {
         match self {

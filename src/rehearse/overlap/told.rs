@@ -3,7 +3,7 @@
 use super::{Loss, LossKind};
 use crate::diagnostic::{Code, codes};
 use crate::plan::saved::{Direction, Origin};
-use crate::rehearse::rehearsal::Script;
+use crate::rehearse::Script;
 use crate::sql::lex::words_of;
 
 /// The findings that tell of rows of the overlap.

@@ -7,9 +7,10 @@ use crate::compat::Meaning;
 use crate::compat::matrix::Cell;
 use crate::plan::saved::SavedPlan;
 use crate::rehearse::rehearsal::Rehearsal;
-use crate::rehearse::{Difference, Overlap, Replayed, Synthetic};
+use crate::rehearse::{Difference, Overlap, RealRows, Replayed, Synthetic};
 use crate::report::overlap_words::{Words, words};
 use crate::report::rehearsal_text::did_not_run;
+use crate::report::row_words;
 
 pub(super) fn section(out: &mut Markup, rehearsal: &Rehearsal, plan: &SavedPlan) {
     out.raw("<section id=\"rehearsal\">\n<h2>Rehearsal</h2>\n<p>");
@@ -49,7 +50,57 @@ pub(super) fn section(out: &mut Markup, rehearsal: &Rehearsal, plan: &SavedPlan)
         out.raw("<p>- text, + server; the plan knows it only as far as it was observed</p>\n");
         out.sql(&rehearsal.misjudged.join("\n"), None).raw("</article>\n");
     }
+    if let Some(rows) = &rehearsal.on_rows {
+        on_rows(out, rehearsal, rows, plan);
+    }
     out.raw("</section>\n");
+}
+
+/// What the release did on rows that were there.
+fn on_rows(out: &mut Markup, rehearsal: &Rehearsal, rows: &RealRows, plan: &SavedPlan) {
+    out.raw("<h3>On the rows of ").text(&rows.from).raw("</h3>\n");
+    if let Some(failure) = &rows.failure {
+        out.raw("<article class=\"bad\">\n<h3>").text(capital(&row_words::failure(failure, plan, &rows.from)));
+        out.raw("</h3>\n<p>").text(&failure.message).raw("</p>\n</article>\n");
+    }
+    for found in rows.breaks(&rehearsal.matrix) {
+        out.raw("<article class=\"bad\">\n<h3>")
+            .text(capital(found.row.version.name()))
+            .raw(" breaks on that database ");
+        match found.state.after_step {
+            Some(step) => timeline::link(out.raw("after "), step),
+            None => _ = out.raw("before the first step"),
+        }
+        out.raw("</h3>\n<p>").code(&found.row.query).raw(" (").code(&found.row.place).raw("): ");
+        out.text(&found.failure.message).raw("</p>\n</article>\n");
+    }
+    if !rows.steps.is_empty() {
+        out.raw("<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"Steps on these rows\">\n<table>\n<thead><tr>");
+        for head in ["step", "took", "rows", "log", "what it wrote and held"] {
+            out.raw("<th scope=\"col\">").raw(head).raw("</th>");
+        }
+        out.raw("</tr></thead>\n<tbody>\n");
+    }
+    for measured in &rows.steps {
+        let words = row_words::measured(measured, plan.step(measured.step));
+        out.raw("<tr><th scope=\"row\">");
+        timeline::link(out, measured.step);
+        out.raw("</th>");
+        for cell in [&words.took, &words.rows, &words.log] {
+            out.raw("<td>").text(cell).raw("</td>");
+        }
+        out.raw("<td>").text(words.more.join("; ")).raw("</td></tr>\n");
+    }
+    if !rows.steps.is_empty() {
+        out.raw("</tbody>\n</table>\n</div>\n");
+    }
+    if !rows.drift.is_empty() {
+        out.raw("<article class=\"change\">\n<h3>That database is another one than the migrations make</h3>\n");
+        out.raw("<p>- the migrations, + the database</p>\n").sql(&rows.drift.join("\n"), None).raw("</article>\n");
+    }
+    for line in row_words::unseen(rows, plan) {
+        out.raw("<p>Not shown by these rows: ").text(line).raw(".</p>\n");
+    }
 }
 
 fn replayed(out: &mut Markup, found: &Replayed) {

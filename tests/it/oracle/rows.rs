@@ -8,8 +8,9 @@ use cutover::migrations::{self, Convention, Folder, Pending, Reading};
 use cutover::plan::saved::{Phase, Verdict};
 use cutover::plan::{Request, plan};
 use cutover::postgres::throwaway::{Scratch, Throwaway};
+use cutover::rehearse::Script;
 use cutover::rehearse::Synthetic;
-use cutover::rehearse::rehearsal::{Rehearsal, Script, rehearse};
+use cutover::rehearse::rehearsal::{Rehearsal, rehearse};
 use cutover::side::Side;
 
 use super::data::{Pair, Project};

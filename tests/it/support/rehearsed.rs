@@ -6,7 +6,8 @@ use cutover::migrations::{self, Convention, Pending, Reading};
 use cutover::plan::saved::{SavedPlan, Verdict};
 use cutover::plan::{Request, plan};
 use cutover::postgres::throwaway::{Scratch, Throwaway};
-use cutover::rehearse::rehearsal::{Rehearsal, Script, rehearse};
+use cutover::rehearse::Script;
+use cutover::rehearse::rehearsal::{Rehearsal, rehearse};
 use cutover::workload::Workload;
 
 /// Queries that are called q1, q2, …
