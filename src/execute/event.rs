@@ -116,6 +116,17 @@ pub enum Event {
         /// About how long it will take from here, where its keys tell.
         left_ms: Option<u64>,
     },
+    /// A backfill has changed so much of its table that the old versions of its rows matter to whoever reads it.
+    VacuumAdvised {
+        /// The step.
+        step: u32,
+        /// The table.
+        table: String,
+        /// How many rows it has changed.
+        rows: u64,
+        /// Whether autovacuum clears them away by itself.
+        autovacuum: bool,
+    },
     /// A limit holds a backfill back: it waits, holding nothing.
     HeldBack {
         /// The step.

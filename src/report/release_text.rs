@@ -46,6 +46,12 @@ pub fn render_event(event: &Event) -> Vec<String> {
             let left = left_ms.map(|ms| format!(", about {} left", duration(ms))).unwrap_or_default();
             vec![format!("     {rows} rows changed, {rows_per_second} a second{left}")]
         }
+        Event::VacuumAdvised { table, rows, autovacuum, .. } => {
+            let who = if *autovacuum { "autovacuum clears them away some time" } else { "autovacuum is off for it" };
+            vec![format!(
+                "     the old versions of {rows} rows are still in {table}: {who}; VACUUM (ANALYZE) {table} does it now"
+            )]
+        }
         Event::HeldBack { limit, now, most, .. } => {
             vec![format!("     held back by {limit}: {now}, at most {most}")]
         }

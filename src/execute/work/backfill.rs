@@ -21,6 +21,8 @@ use crate::sql::literal;
 
 /// How often it is said how fast it goes, and how long it has gone when it is said first.
 const SAY: Duration = Duration::from_secs(2);
+/// From how many rows on what a backfill leaves behind is worth a word.
+const MUCH: u64 = 10_000;
 
 /// How far a backfill was when this process began with it, to tell how fast it goes.
 struct Course {
@@ -101,6 +103,7 @@ impl Engine<'_, '_> {
                 }
                 Ok(Batch::None) => {
                     self.roll_back().await;
+                    self.advise_vacuum(step, backfill).await?;
                     return self.succeed(step, started, tries).await;
                 }
                 Err(fault) => {
@@ -132,6 +135,30 @@ impl Engine<'_, '_> {
         };
         let keys = first.and_then(|first| first.parse().ok()).map(|first| (first, last));
         Ok(Course { since: Instant::now(), rows, keys })
+    }
+
+    /// Says that it has changed much of its table. What it leaves behind slows down whoever reads it, above all the next step that reads all of it.
+    async fn advise_vacuum(&mut self, step: &Step, Backfill { table, .. }: &Backfill) -> Result<(), ExecuteError> {
+        let rows = self.status.progress(step.id).map_or(0, |done| done.rows);
+        if rows < MUCH {
+            return Ok(());
+        }
+        // A fifth of the table is where autovacuum begins by default. A table that was never analyzed has no size.
+        let query = format!(
+            "SELECT CASE WHEN current_setting('autovacuum')::bool AND pg_catalog.bool_and(c.is_on) THEN 'on' ELSE 'off' END AS k
+             FROM (SELECT c.reltuples, NOT EXISTS (SELECT FROM pg_catalog.pg_options_to_table(c.reloptions)
+                     WHERE option_name = 'autovacuum_enabled' AND NOT option_value::bool) AS is_on
+                 FROM pg_catalog.pg_class c
+                 WHERE c.relkind = 'r' AND c.oid IN (SELECT '{table}'::pg_catalog.regclass
+                     UNION SELECT relid FROM pg_catalog.pg_partition_tree('{table}'::pg_catalog.regclass))) AS c
+             HAVING {rows} * 5 >= pg_catalog.sum(greatest(c.reltuples, 0))",
+            table = table.replace('\'', "''"),
+        );
+        if let Some(autovacuum) = self.key(step, &query).await? {
+            let (table, autovacuum) = (table.clone(), autovacuum == "on");
+            (self.doors.events)(&Event::VacuumAdvised { step: step.id, table, rows, autovacuum });
+        }
+        Ok(())
     }
 
     fn say_speed(&mut self, step: &Step, course: &Course) {

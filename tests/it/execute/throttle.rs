@@ -175,3 +175,22 @@ fn settings_that_cannot_be() {
         shop.run(&["execute", &path, "--yes", "--backfill", setting]).ends(2).says(says);
     }
 }
+
+/// What a backfill leaves behind, once it is much of a table, is worth a word; and more so where nobody clears it away.
+#[test]
+fn the_old_versions_of_rows_are_told() {
+    let shop = Shop::new();
+    shop.sql("INSERT INTO users SELECT i, 'u' || i FROM generate_series(1001, 13000) i; ANALYZE users");
+    let ran = shop.execute(&plan(&shop), &["--backfill", "most-rows=5000"]).ends(0);
+    let says = "the old versions of 12050 rows are still in users: ";
+    ran.says(says).says("autovacuum clears them away some time; VACUUM (ANALYZE) users does it now");
+
+    let shop = Shop::new();
+    shop.sql("INSERT INTO users SELECT i, 'u' || i FROM generate_series(1001, 13000) i; ALTER TABLE users SET (autovacuum_enabled = off)");
+    shop.execute(&plan(&shop), &[]).ends(0).says(says).says("autovacuum is off for it; VACUUM (ANALYZE) users");
+
+    // A small part of a table is none.
+    let shop = Shop::new();
+    let ran = shop.execute(&plan(&shop), &[]).ends(0);
+    assert!(!ran.err.contains("the old versions") && !ran.out.contains("the old versions"), "{}", ran.err);
+}
