@@ -122,5 +122,5 @@ pub(super) async fn interruptible<T>(
 }
 
 fn interrupted() -> CliError {
-    CliError::new(Exit::Interrupted, "interrupted; the throwaway server is gone, and nothing else was changed")
+    CliError::new(Exit::Interrupted, "interrupted; what was made for it is gone, and nothing else was changed")
 }

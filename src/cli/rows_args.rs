@@ -10,13 +10,13 @@ use crate::rehearse::{RowBase, RowSource};
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Rows that are there")]
 pub(super) struct RowsArgs {
-    /// Run the release on the rows of this dump as well: SQL, or an archive that pg_restore reads (custom, tar, directory)
+    /// Also run the release on the rows of this dump: SQL, or an archive that pg_restore reads (custom, tar, directory)
     #[arg(long, value_name = "FILE", conflicts_with = "template")]
     base_dump: Option<Utf8PathBuf>,
-    /// Run it on a copy of this database as well; it is one of the server that `--server URL` names, and nobody may be connected to it
+    /// Also run the release on a copy of this database, which must be on the server that `--server URL` names; nobody may be connected to it
     #[arg(long, value_name = "DATABASE")]
     template: Option<String>,
-    /// SQL that fills tables before the release is run on them; can be given several times
+    /// SQL that fills tables, on which the release is run as well; can be given several times
     #[arg(long, value_name = "FILE")]
     seed: Vec<Utf8PathBuf>,
 }

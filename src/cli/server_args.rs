@@ -23,7 +23,7 @@ pub(super) struct ServerArgs {
     /// The directory of initdb and postgres, for `--server local`
     #[arg(long, value_name = "DIR", env = "CUTOVER_PG_BIN")]
     pg_bin: Option<PathBuf>,
-    /// Leave out the rows behind `COPY … FROM stdin` in the files
+    /// Leave out the rows behind `COPY … FROM stdin` in the files; those of --base-dump and --seed are loaded all the same
     #[arg(long)]
     skip_data: bool,
     /// How long a statement may run there

@@ -68,6 +68,12 @@ pub enum RehearsalError {
     /// Looking at what synthetic rows are to obey.
     #[error("filling tables with synthetic rows failed: {0}")]
     Synthetic(ServerError),
+    /// A migration changes a role that the server had before.
+    #[error("{place}: this changes a role that the server has: it would stay changed when the rehearsal is over")]
+    RoleOfTheServer {
+        /// `path:line:column` of the statement.
+        place: String,
+    },
     /// Measuring the steps on rows that were there.
     #[error("measuring the release failed: {0}")]
     Measuring(ServerError),
@@ -94,7 +100,7 @@ fn fails(whose: Whose) -> &'static str {
     match whose {
         Whose::Production => "a migration that production has fails",
         Whose::Dump => "the dump of what production has fails",
-        Whose::Seed => "this file, which fills tables, fails",
+        Whose::Seed => "this seed fails",
         Whose::Release => "this pending migration fails where a fresh installation runs it,",
     }
 }

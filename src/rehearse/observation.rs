@@ -57,7 +57,8 @@ pub async fn observe_on(
     terms: Terms<'_>,
 ) -> Result<Seen, RehearsalError> {
     let roles = Roles::look(server).await?;
-    let (target, mut met) = (server.create_database().await?, Met::default());
+    roles.spare(folder, &pending.pending)?;
+    let (target, mut met) = (server.create_database().await?, roles.met());
     let seen = async {
         let session = connect(&target).await.map_err(ThrowawayError::from)?;
         let seen = walk(&session, server.describe(), folder, pending, terms, &mut met).await;

@@ -126,9 +126,10 @@ pub async fn rehearse_on(
     stop: Stop,
 ) -> Result<Rehearsal, RehearsalError> {
     let roles = Roles::look(server).await?;
+    roles.spare(script.folder, script.pending)?;
     let mut notes = BTreeSet::new();
     // The files' own order, on a database of its own. What both ends of the release are is known then.
-    let (target, mut met) = (server.create_database().await?, Met::default());
+    let (target, mut met) = (server.create_database().await?, roles.met());
     let fresh = fresh(&target, script, terms, &mut met).await;
     notes.append(&mut met.notes);
     // What belongs to the whole server must not be there when the next database begins.
@@ -138,7 +139,7 @@ pub async fn rehearse_on(
         Err(failure) => (Err(failure), None),
     };
     forgotten?;
-    let (target, mut met) = (server.create_database().await?, Met::default());
+    let (target, mut met) = (server.create_database().await?, roles.met());
     let played = play(&target, script, ends.as_ref(), terms, &mut met, events, stop.clone()).await;
     notes.append(&mut met.notes);
     let forgotten = roles.forget(&target, &met).await;
@@ -147,7 +148,7 @@ pub async fn rehearse_on(
     let mut overlaps = Vec::new();
     let writes = |of: &Improviser<'_>| overlap::matters(of.version(), script) && !of.writers().is_empty();
     if let Some(ends) = ends.as_ref().filter(|_| improvisers.iter().any(writes)) {
-        let (target, mut met) = (server.create_database().await?, Met::default());
+        let (target, mut met) = (server.create_database().await?, roles.met());
         let looked = overlap::look(&target, script, terms, ends, &improvisers, &mut met).await;
         let forgotten = roles.forget(&target, &met).await;
         overlaps = looked?;
@@ -155,7 +156,7 @@ pub async fn rehearse_on(
     }
     let mut on_rows = None;
     if let Some(rows) = terms.rows {
-        let mut met = Met::default();
+        let mut met = roles.met();
         let looked = Stage { server, script, terms, rows }.look(&roles, &mut met, events, stop).await;
         notes.append(&mut met.notes);
         on_rows = Some(looked?);

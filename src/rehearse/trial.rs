@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::pin;
+use std::sync::PoisonError;
 
 use bytes::Bytes;
 use futures_util::SinkExt as _;
@@ -12,9 +13,10 @@ use tokio_postgres::{Client, Error};
 
 use super::error::{RehearsalError, Whose};
 use super::terms::Terms;
+use crate::diagnostic::{Diagnostic, codes};
 use crate::migrations::{Folder, Migration};
-use crate::postgres::server_message;
-use crate::postgres::throwaway::{Throwaway, ThrowawayError};
+use crate::postgres::throwaway::{MadeRoles, Throwaway, ThrowawayError};
+use crate::postgres::{first_row, server_message};
 use crate::sql::lex::{Lexeme, TokenKind, lex};
 use crate::sql::{self, Operation, Statement};
 
@@ -37,12 +39,23 @@ pub(super) struct Met {
     pub(super) notes: BTreeSet<String>,
     /// Roles that were made because the files name them.
     roles: BTreeSet<String>,
+    /// Those that the server had before.
+    before: BTreeSet<String>,
+    /// Where they are noted that go with the server.
+    made: Option<MadeRoles>,
 }
 
 impl Met {
     /// Notes the roles that a text says it makes.
     pub(super) fn names_roles(&mut self, text: &str) {
-        self.roles.extend(created_roles(text));
+        created_roles(text).into_iter().for_each(|role| self.makes_role(role));
+    }
+
+    fn makes_role(&mut self, role: String) {
+        if let Some(made) = self.made.as_ref().filter(|_| !self.before.contains(&role)) {
+            made.lock().unwrap_or_else(PoisonError::into_inner).insert(role.clone());
+        }
+        self.roles.insert(role);
     }
 }
 
@@ -84,7 +97,10 @@ impl<'a> Trial<'a> {
     }
 
     async fn file(&mut self, migration: &Migration, whose: Whose) -> Result<(), RehearsalError> {
-        let (statements, _) = self.folder.statements(migration);
+        let (statements, found) = self.folder.statements(migration);
+        if let Some((place, message)) = self.not_for_the_server(&found, whose) {
+            return Err(RehearsalError::Base { whose, place, message });
+        }
         let own = |s: &Statement| s.pieces.iter().any(|p| matches!(p.operation, Operation::Transaction(_)));
         let atomic =
             migration.in_transaction && statements.iter().all(|s| s.transactional && !own(s)) && !statements.is_empty();
@@ -95,7 +111,7 @@ impl<'a> Trial<'a> {
         for statement in &statements {
             self.met.names_roles(self.folder.sources.slice(statement.span));
             let done = match whose {
-                Whose::Production | Whose::Dump | Whose::Seed => self.of_production(statement, atomic).await,
+                Whose::Production | Whose::Dump | Whose::Seed => self.of_production(statement, atomic, whose).await,
                 Whose::Release => self.as_it_is(statement).await,
             };
             done.map_err(|fault| self.failed(fault, self.folder.sources.place(statement.span), whose))?;
@@ -103,7 +119,40 @@ impl<'a> Trial<'a> {
         if atomic {
             self.own("COMMIT", &path, whose).await?;
         }
+        if matches!(whose, Whose::Dump | Whose::Seed) && self.is_within_a_transaction().await {
+            let message = "it leaves a transaction open: nothing that it did is there at the end".to_owned();
+            return Err(RehearsalError::Base { whose, place: path, message });
+        }
         self.own("RESET ALL; RESET SESSION AUTHORIZATION", &path, whose).await
+    }
+
+    /// What psql would do of a file and nobody does here, where rows would be missing without a word.
+    fn not_for_the_server(&self, found: &[Diagnostic], whose: Whose) -> Option<(String, String)> {
+        let lines =
+            found.iter().filter(|found| found.code == codes::META_COMMAND).filter_map(|found| found.labels.first());
+        let lines = lines.map(|label| (self.folder.sources.place(label.span), self.folder.sources.slice(label.span)));
+        let connects = |line: &str| line.starts_with("\\c ") || line.starts_with("\\connect");
+        match whose {
+            Whose::Seed => {
+                let harmless = |line: &str| HARMLESS.iter().any(|command| line.starts_with(command));
+                let (place, line) = lines.into_iter().find(|(_, line)| !harmless(line))?;
+                let command = line.split_whitespace().next().unwrap_or_default();
+                Some((place, format!("{command} is a command of psql, and no statement that the server knows")))
+            }
+            Whose::Dump => {
+                let (place, _) = lines.filter(|(_, line)| connects(line)).nth(1)?;
+                Some((place, "this begins another database: make a dump of each (pg_dump)".to_owned()))
+            }
+            Whose::Production | Whose::Release => None,
+        }
+    }
+
+    /// Whether a file has begun a transaction and not ended it.
+    async fn is_within_a_transaction(&self) -> bool {
+        let query = "SELECT pg_catalog.now() = pg_catalog.statement_timestamp()";
+        // One that has failed answers nothing. Both times are the same where the statement is a transaction of its own, sent in one piece.
+        let answer = self.client.simple_query(query).await;
+        answer.ok().as_deref().and_then(first_row).and_then(|row| row.get(0)) != Some("t")
     }
 
     async fn own(&self, sql: &str, place: &str, whose: Whose) -> Result<(), RehearsalError> {
@@ -148,12 +197,32 @@ impl<'a> Trial<'a> {
     }
 
     /// A dump is made for psql, which goes on behind what its server does not know.
-    async fn of_production(&mut self, statement: &Statement, atomic: bool) -> Result<(), Fault> {
+    async fn of_production(&mut self, statement: &Statement, atomic: bool, whose: Whose) -> Result<(), Fault> {
         let text = self.folder.sources.slice(statement.span);
         let words: Vec<Lexeme<'_>> = lex(text).into_iter().filter(Lexeme::solid).take(400).collect();
+        if let (Whose::Dump, Some(setting)) = (whose, database_setting(&words)) {
+            // What a database says of its sessions holds for those that come.
+            let database: String =
+                self.client.query_one("SELECT pg_catalog.current_database()::text", &[]).await?.get(0);
+            return self.send(&format!("ALTER DATABASE {} {}", sql::name::Quoted(&database), &text[setting..])).await;
+        }
+        if whose == Whose::Dump && begins(&words, &["create", "alter"], &["subscription"]) {
+            let place = self.folder.sources.place(statement.span);
+            self.met
+                .notes
+                .insert(format!("{place}: this would begin to replicate from another server, and was passed over"));
+            return Ok(());
+        }
         if is_of_the_server(&words) {
             let place = self.folder.sources.place(statement.span);
             self.met.notes.insert(format!("{place}: this is about the whole server and was passed over"));
+            return Ok(());
+        }
+        if only_roles_of(&words, &self.met.before) {
+            let place = self.folder.sources.place(statement.span);
+            self.met
+                .notes
+                .insert(format!("{place}: this changes a role that the server had before, and was passed over"));
             return Ok(());
         }
         if !may_be_let_go(&words) {
@@ -173,11 +242,11 @@ impl<'a> Trial<'a> {
             }
             let place = self.folder.sources.place(statement.span);
             if let Some(role) = missing_role(&error) {
+                self.met.makes_role(role.clone());
                 self.send(&format!("CREATE ROLE {}", sql::name::Quoted(&role))).await?;
                 let note =
                     format!("{place}: role {role} is not on the throwaway server; it was made there for this run");
                 self.met.notes.insert(note);
-                self.met.roles.insert(role);
                 continue;
             }
             let known =
@@ -197,6 +266,18 @@ impl<'a> Trial<'a> {
     }
 }
 
+/// Commands of psql without which a file does the same.
+const HARMLESS: &[&str] = &[
+    "\\restrict",
+    "\\unrestrict",
+    "\\set ON_ERROR_STOP",
+    "\\echo",
+    "\\timing",
+    "\\pset",
+    "\\encoding UTF8",
+    "\\encoding utf8",
+];
+
 /// A statement may name several roles that are not there.
 const MOST_ROLES: usize = 50;
 
@@ -209,6 +290,49 @@ fn is_of_the_server(words: &[Lexeme<'_>]) -> bool {
     begins(words, &["create", "alter", "drop"], &["database", "tablespace", "system"])
         || begins(words, &["comment"], &["on"])
             && words.get(2).is_some_and(|noun| noun.is_any(&["database", "tablespace"]))
+}
+
+/// Where the setting begins that a database gives its sessions.
+fn database_setting(words: &[Lexeme<'_>]) -> Option<usize> {
+    match words {
+        [verb, noun, _, set, name, ..]
+            if verb.is("alter") && noun.is("database") && set.is_any(&["set", "reset"]) && !name.is("tablespace") =>
+        {
+            Some(set.at)
+        }
+        _ => None,
+    }
+}
+
+/// Whether a statement changes nothing but roles that are among these: it would be a change that stays.
+pub(super) fn only_roles_of(words: &[Lexeme<'_>], known: &BTreeSet<String>) -> bool {
+    const NOBODY_NEW: &[&str] = &["all", "current_user", "session_user", "current_role", "public"];
+    let is_known =
+        |word: &Lexeme<'_>| word.is_any(NOBODY_NEW) || role_name(word).is_some_and(|role| known.contains(&role));
+    let all = |words: &mut dyn Iterator<Item = &Lexeme<'_>>| {
+        let mut names = words.filter(|word| role_name(word).is_some()).peekable();
+        names.peek().is_some() && names.all(is_known)
+    };
+    match words {
+        [verb, noun, name, ..]
+            if verb.is("alter") && noun.is_any(&["role", "user", "group"]) && !name.is("mapping") =>
+        {
+            is_known(name) || words.windows(2).any(|two| two[0].is("in") && two[1].is("database"))
+        }
+        [verb, noun, names @ ..] if verb.is("drop") && noun.is_any(&["role", "user", "group"]) => {
+            let named = names.iter().filter(|word| !word.is_any(&["if", "exists"]));
+            !names.first().is_some_and(|name| name.is("mapping")) && all(&mut named.into_iter())
+        }
+        [verb, names @ ..] if verb.is_any(&["grant", "revoke"]) && !words.iter().any(|word| word.is("on")) => {
+            let until = names.iter().position(|word| word.is_any(&["with", "granted", "cascade", "restrict"]));
+            let names = &names[..until.unwrap_or(names.len())];
+            all(&mut names
+                .iter()
+                .filter(|word| !word.is_any(&["to", "from", "admin", "inherit", "set", "option", "for"])))
+        }
+        [verb, on, noun, name, ..] if verb.is("comment") && on.is("on") && noun.is("role") => is_known(name),
+        _ => false,
+    }
 }
 
 fn is_new_role(words: &[Lexeme<'_>]) -> bool {
@@ -276,6 +400,25 @@ impl<'a> Roles<'a> {
         Ok(Self { server, before: server.roles().await? })
     }
 
+    /// What is met in one of its databases.
+    pub(super) fn met(&self) -> Met {
+        Met { before: self.before.clone(), made: self.server.made_roles(), ..Met::default() }
+    }
+
+    /// An error if a migration changes roles that are somebody's: that would stay.
+    pub(super) fn spare(&self, folder: &Folder, migrations: &[Migration]) -> Result<(), RehearsalError> {
+        if self.server.made_roles().is_none() {
+            return Ok(());
+        }
+        for statement in migrations.iter().flat_map(|migration| folder.statements(migration).0) {
+            let words = lex(folder.sources.slice(statement.span)).into_iter().filter(Lexeme::solid).take(400);
+            if only_roles_of(&words.collect::<Vec<_>>(), &self.before) {
+                return Err(RehearsalError::RoleOfTheServer { place: folder.sources.place(statement.span) });
+            }
+        }
+        Ok(())
+    }
+
     /// Drops a database, and the roles that were made for it.
     pub(super) async fn forget(&self, database: &crate::postgres::Target, met: &Met) -> Result<(), ThrowawayError> {
         match self.made(met) {
@@ -308,6 +451,29 @@ mod tests {
         check("ALTER SYSTEM SET work_mem = '1MB'", true);
         check("CREATE TABLE database (id int)", false);
         check("CREATE ROLE a", false);
+    }
+
+    #[test]
+    fn what_changes_roles_that_were_there() {
+        let known = BTreeSet::from(["bob".to_owned(), "Me".to_owned(), "pg_read_all_data".to_owned()]);
+        let check = |text: &str, expected: bool| assert_eq!(only_roles_of(&words(text), &known), expected, "{text}");
+        check("ALTER ROLE bob WITH SUPERUSER PASSWORD 'x'", true);
+        check("alter user \"Me\" set search_path to a", true);
+        check("ALTER ROLE CURRENT_USER SET work_mem = '1GB'", true);
+        check("ALTER ROLE ALL SET work_mem = '1GB'", true);
+        check("ALTER ROLE new IN DATABASE shop SET work_mem = '1GB'", true);
+        check("ALTER ROLE new SET work_mem = '1GB'", false);
+        check("ALTER USER MAPPING FOR bob SERVER s OPTIONS (SET user 'x')", false);
+        check("DROP ROLE IF EXISTS bob", true);
+        check("DROP ROLE bob, new", false);
+        check("DROP USER MAPPING FOR bob SERVER s", false);
+        check("GRANT pg_read_all_data TO bob WITH ADMIN OPTION", true);
+        check("GRANT pg_read_all_data TO new", false);
+        check("GRANT new TO bob", false);
+        check("REVOKE ADMIN OPTION FOR pg_read_all_data FROM bob", true);
+        check("GRANT SELECT ON t TO bob", false);
+        check("COMMENT ON ROLE bob IS 'x'", true);
+        check("COMMENT ON TABLE bob IS 'x'", false);
     }
 
     #[test]

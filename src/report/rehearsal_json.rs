@@ -12,7 +12,7 @@ use crate::compat::matrix::{Break, Matrix};
 use crate::diagnostic::Severity;
 use crate::plan::saved::{Finding, Origin, SavedPlan, ToolVersion, Verdict};
 use crate::rehearse::rehearsal::Rehearsal;
-use crate::rehearse::{Difference, Loss, LossKind, MeasuredStep, Overlap, RealRows, Replayed, Synthetic};
+use crate::rehearse::{Difference, HeldLock, Loss, LossKind, MeasuredStep, Overlap, RealRows, Replayed, Synthetic};
 use crate::side::Side;
 use crate::stats::Range;
 
@@ -245,6 +245,8 @@ pub(super) struct WrittenDocument {
     pub relation: String,
     /// Whether it is an index; a table counts with its own.
     pub index: bool,
+    /// Whether it was not there before.
+    pub new: bool,
     /// The bytes of its files.
     pub bytes: u64,
 }
@@ -267,6 +269,8 @@ pub(super) struct RowFailureDocument {
     pub step: Option<u32>,
     /// Why.
     pub message: String,
+    /// The locks that it was seen to hold until then.
+    pub locks: Vec<LockDocument>,
 }
 
 /// An object that is another one in a fresh installation.
@@ -321,6 +325,13 @@ pub fn render(plan: &SavedPlan, rehearsal: Option<&Rehearsal>) -> String {
 
 fn on_rows(rehearsal: &Rehearsal, rows: &RealRows, plan: &SavedPlan) -> RowsDocument {
     let ms = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let locks = |held: &[HeldLock]| {
+        let lock = |lock: &HeldLock| {
+            let (relation, mode) = (lock.relation.clone(), lock.mode.name().to_owned());
+            LockDocument { relation, mode, ms: ms(lock.held) }
+        };
+        held.iter().map(lock).collect()
+    };
     let step = |measured: &MeasuredStep| MeasuredDocument {
         step: measured.step,
         ms: ms(measured.took),
@@ -329,26 +340,24 @@ fn on_rows(rehearsal: &Rehearsal, rows: &RealRows, plan: &SavedPlan) -> RowsDocu
         written: measured
             .written
             .iter()
-            .map(|one| WrittenDocument { relation: one.relation.clone(), index: one.index, bytes: one.bytes })
-            .collect(),
-        locks: measured
-            .locks
-            .iter()
-            .map(|lock| LockDocument {
-                relation: lock.relation.clone(),
-                mode: lock.mode.name().to_owned(),
-                ms: ms(lock.held),
+            .map(|one| WrittenDocument {
+                relation: one.relation.clone(),
+                index: one.index,
+                new: one.new,
+                bytes: one.bytes,
             })
             .collect(),
+        locks: locks(&measured.locks),
         expected: plan.step(measured.step).and_then(|step| Some(step.load.as_ref()?.held.clone())),
     };
     RowsDocument {
         from: rows.from.clone(),
         steps: rows.steps.iter().map(step).collect(),
-        failure: rows
-            .failure
-            .as_ref()
-            .map(|found| RowFailureDocument { step: found.step, message: found.message.clone() }),
+        failure: rows.failure.as_ref().map(|found| RowFailureDocument {
+            step: found.step,
+            message: found.message.clone(),
+            locks: locks(&found.locks),
+        }),
         breaks: rows.breaks(&rehearsal.matrix).into_iter().map(|found| broken(rehearsal, found)).collect(),
         drift: rows.drift.clone(),
         not_shown: row_words::unseen(rows, plan),

@@ -244,6 +244,9 @@ fn on_rows(
     if let Some(failure) = &rows.failure {
         let head = row_words::failure(failure, plan, &rows.from);
         writeln!(out, "{} {head}\n    {}", style.paint(Tone::Bad, "error:"), failure.message)?;
+        if let Some(held) = row_words::held(&failure.locks) {
+            writeln!(out, "    {held}")?;
+        }
     }
     for found in rows.breaks(&rehearsal.matrix) {
         broken(out, &found, plan, &format!(" on the database of {}", rows.from), style)?;
@@ -251,7 +254,7 @@ fn on_rows(
     if !rows.drift.is_empty() {
         writeln!(
             out,
-            "{} the database of {} is another one than the migrations make (- the migrations, + the database):",
+            "{} the database of {} differs from what the migrations make (- the migrations, + the database):",
             style.paint(Tone::Change, "warning:"),
             rows.from
         )?;

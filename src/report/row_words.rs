@@ -21,29 +21,34 @@ const SHOWN: usize = 3;
 /// What a step took.
 pub(super) fn measured(measured: &MeasuredStep, planned: Option<&Step>) -> MeasuredWords {
     let mut more = Vec::new();
-    let written = |index: bool| {
-        let of_kind = measured.written.iter().filter(|one| one.index == index);
-        let names: Vec<String> = of_kind
-            .map(|WrittenRelation { relation, bytes: size, .. }| format!("{relation} ({})", bytes(*size)))
-            .collect();
-        listed(&names)
+    let written = |is: fn(&WrittenRelation) -> bool| {
+        let named = |one: &WrittenRelation| format!("{} ({})", one.relation, bytes(one.bytes));
+        listed(&measured.written.iter().filter(|one| is(one)).map(named).collect::<Vec<_>>())
     };
-    more.extend(written(false).map(|tables| format!("written anew, with their indexes: {tables}")));
-    more.extend(written(true).map(|indexes| format!("indexes built: {indexes}")));
-    let lock = |lock: &HeldLock| match millis(lock.held) {
-        0 => format!("{} on {}, briefly", lock.mode.name(), lock.relation),
-        held => format!("{} on {} for {} or more", lock.mode.name(), lock.relation, duration(held)),
-    };
-    let locks: Vec<String> = measured.locks.iter().map(lock).collect();
-    more.extend(listed(&locks).map(|locks| format!("held: {locks}")));
+    more.extend(
+        written(|one| !one.index && !one.new).map(|tables| format!("written anew, with their indexes: {tables}")),
+    );
+    more.extend(written(|one| !one.index && one.new).map(|tables| format!("created, with their indexes: {tables}")));
+    more.extend(written(|one| one.index).map(|indexes| format!("indexes built: {indexes}")));
+    more.extend(held(&measured.locks));
     let load = planned.and_then(|step| step.load.as_ref());
-    more.extend(load.map(|load| format!("by the statistics, in production: {}", range(&load.held))));
+    more.extend(load.map(|load| format!("expected in production, by the statistics: {}", range(&load.held))));
     MeasuredWords {
         took: duration(millis(measured.took)),
         rows: measured.rows.map_or_else(|| "not known".to_owned(), number),
         log: bytes(measured.log),
         more,
     }
+}
+
+/// The locks that were seen.
+pub(super) fn held(locks: &[HeldLock]) -> Option<String> {
+    let lock = |lock: &HeldLock| match millis(lock.held) {
+        0 => format!("{} on {}, briefly", lock.mode.name(), lock.relation),
+        held => format!("{} on {} for {} or more", lock.mode.name(), lock.relation, duration(held)),
+    };
+    let locks: Vec<String> = locks.iter().map(lock).collect();
+    listed(&locks).map(|locks| format!("held: {locks}"))
 }
 
 fn listed(all: &[String]) -> Option<String> {
@@ -77,7 +82,7 @@ pub(super) fn unseen(rows: &RealRows, plan: &SavedPlan) -> Vec<String> {
     }
     let fewer = rows.sizes.iter().filter_map(|(table, here)| {
         let there = *production.get(table.as_str())?;
-        (there / 2 > *here).then(|| {
+        (there / 2 > *here && *here > 0).then(|| {
             format!(
                 "{table} has {} rows here and {} in production: what grows with them takes longer there, and other rows may fail",
                 number(*here),
@@ -85,10 +90,15 @@ pub(super) fn unseen(rows: &RealRows, plan: &SavedPlan) -> Vec<String> {
             )
         })
     });
-    let mut lines: Vec<String> = fewer.collect();
-    let locks = if rows.locks_seen { "" } else { ", and for how long locks were held (this server takes one session)" };
+    let empty = rows.sizes.iter().filter(|(_, here)| *here == 0);
+    let empty = empty.map(|(table, _)| format!("{table} has no row here: nothing that fails on rows can fail there"));
+    let mut lines: Vec<String> = fewer.chain(empty).collect();
+    let locks = match rows.locks_seen {
+        true => "locks that were held for less than 20 ms",
+        false => "locks, for this server takes one session",
+    };
     lines.push(format!(
-        "what other rows do, how long a step waits for the application's locks, a cold cache, and slower disks{locks}"
+        "what other rows do, how long a step waits for the application's locks, a cold cache, slower disks, and {locks}"
     ));
     lines
 }

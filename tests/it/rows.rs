@@ -111,7 +111,7 @@ async fn a_seed_that_fails_is_named_by_its_statement() {
     let site = site(&[("bad.sql", "SELECT 1;\nINSERT INTO nowhere VALUES (1);")]);
     let (code, _, text) = rehearse(&site, &["--seed", "bad.sql"]).await;
     assert_eq!(code, 2, "{text}");
-    assert!(text.contains("bad.sql:2:1: this file, which fills tables, fails on the throwaway server"), "{text}");
+    assert!(text.contains("bad.sql:2:1: this seed fails on the throwaway server"), "{text}");
 }
 
 /// A database as production has it, with a history, a role of its own, and rows.
@@ -274,4 +274,150 @@ async fn an_archive_that_is_broken_or_cannot_be_read_is_told() {
     }
     let (code, _, text) = rehearse(&site, &["--base-dump", "broken.dump", "--template", "shop"]).await;
     assert_eq!(code, 2, "{text}");
+}
+
+/// A release of one statement, on rows.
+fn small(statement: &str, more: &[(&str, &str)]) -> Site {
+    let base = "CREATE TABLE t (id bigint PRIMARY KEY, v text);";
+    let release = format!("-- cutover: after blue is gone\n{statement};");
+    Site::new(&[&[("m/V1__base.sql", base), ("m/V2__release.sql", &release)], more].concat())
+}
+
+/// Rows that would be missing without a word.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_whose_rows_would_not_be_there_is_refused() {
+    let not_null = "ALTER TABLE t ALTER COLUMN v SET NOT NULL";
+    let seeds = [
+        (
+            "begin; insert into t values (1, null);",
+            "bad.sql: this seed fails on the throwaway server: it leaves a transaction open",
+        ),
+        (
+            "insert into t values (1, 'a');\n\\i more.sql\n",
+            "bad.sql:2:1: this seed fails on the throwaway server: \\i is a command of psql",
+        ),
+        ("\\copy t from x.csv csv\n", "\\copy is a command of psql"),
+        ("begin; insert into t values (1, null); select 1/0;", "division by zero"),
+    ];
+    for (seed, says) in seeds {
+        let site = small(not_null, &[("bad.sql", seed)]);
+        let (code, _, text) = rehearse(&site, &["--seed", "bad.sql"]).await;
+        assert_eq!(code, 2, "{seed}: {text}");
+        assert!(text.contains(says), "no {says:?} in {text}");
+    }
+    let harmless = "\\set ON_ERROR_STOP on\n\\echo rows\nbegin; insert into t values (1, 'a'); commit;\n";
+    let site = small(
+        not_null,
+        &[("good.sql", harmless), ("empty.sql", ""), ("two.sql", "\\connect a\nSELECT 1;\n\\connect b\nSELECT 1;\n")],
+    );
+    let (code, json, text) = rehearse(&site, &["--seed", "good.sql"]).await;
+    assert_eq!(code, 0, "{json:#} {text}");
+    let (code, json, text) = rehearse(&site, &["--seed", "empty.sql"]).await;
+    assert_eq!(code, 0, "{json:#} {text}");
+    assert!(json["on_rows"]["not_shown"].to_string().contains("t has no row here"), "{json:#}");
+    let (code, _, text) = rehearse(&site, &["--base-dump", "two.sql"]).await;
+    assert_eq!(code, 2, "{text}");
+    assert!(
+        text.contains(
+            "two.sql:3:1: the dump of what production has fails on the throwaway server: this begins another database"
+        ),
+        "{text}"
+    );
+}
+
+/// What a dump or a release says of roles must not stay on a server that is somebody's.
+#[tokio::test(flavor = "multi_thread")]
+async fn roles_of_the_server_stay_as_they_are() {
+    let database = database().await;
+    let session = database.connect().await;
+    session.batch_execute("CREATE ROLE rows_bob NOLOGIN").await.unwrap();
+    let dump = "CREATE ROLE rows_bob; ALTER ROLE rows_bob WITH LOGIN PASSWORD 'x'; GRANT pg_read_all_data TO rows_bob;
+        ALTER ROLE rows_bob SET search_path TO nowhere; CREATE ROLE rows_new; GRANT rows_new TO rows_bob;
+        CREATE TABLE t (id bigint PRIMARY KEY, v text); ALTER TABLE t OWNER TO rows_new;";
+    let site = small("ALTER TABLE t DROP COLUMN v", &[("all.sql", dump)]);
+    let (code, json, text) = rehearse(&site, &["--base-dump", "all.sql"]).await;
+    let role = "SELECT rolcanlogin OR rolconfig IS NOT NULL OR pg_has_role('rows_bob', 'pg_read_all_data', 'member'),
+            EXISTS (SELECT FROM pg_roles WHERE rolname = 'rows_new') FROM pg_roles WHERE rolname = 'rows_bob'";
+    let row = session.query_one(role, &[]).await.unwrap();
+    assert_eq!(code, 0, "{json:#} {text}");
+    assert_eq!((row.get::<_, bool>(0), row.get::<_, bool>(1)), (false, false));
+    assert!(text.contains("this changes a role that the server had before, and was passed over"), "{text}");
+
+    let site = small("ALTER ROLE rows_bob WITH LOGIN", &[]);
+    let (code, _, text) = rehearse(&site, &[]).await;
+    assert_eq!(code, 2, "{text}");
+    assert!(text.contains("m/V2__release.sql:2:1: this changes a role that the server has"), "{text}");
+    session.batch_execute("DROP ROLE rows_bob").await.unwrap();
+}
+
+/// A copy of a database has its settings as well: a date means the same there.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_database_says_of_its_sessions_holds_in_its_copy() {
+    let to_date = "ALTER TABLE t ALTER COLUMN v TYPE date USING v::date";
+    let site = small(to_date, &[]);
+    for (style, expected) in [("ISO, DMY", 4), ("ISO, MDY", 0)] {
+        let database = crate::support::database().await;
+        let name = database.target.database().to_owned();
+        let session = database.connect().await;
+        let make = format!(
+            "CREATE TABLE t (id bigint PRIMARY KEY, v text); INSERT INTO t VALUES (1, '12/31/2024');
+             ALTER DATABASE {name} SET datestyle = '{style}'; ALTER DATABASE {name} SET search_path = \"$user\", public"
+        );
+        session.batch_execute(&make).await.unwrap();
+        session.close().await;
+        let (code, json, text) = rehearse(&site, &["--template", &name]).await;
+        assert_eq!(code, expected, "{style}: {json:#} {text}");
+        // A dump that says it says it to its copy.
+        let said = format!(
+            "ALTER DATABASE shop SET datestyle = '{style}'; CREATE TABLE t (id bigint PRIMARY KEY, v text); INSERT INTO t VALUES (1, '12/31/2024');"
+        );
+        let site = small(to_date, &[("shop.sql", &said)]);
+        let (code, json, text) = rehearse(&site, &["--base-dump", "shop.sql"]).await;
+        assert_eq!(code, expected, "{style}: {json:#} {text}");
+    }
+}
+
+/// A statement that takes too long ends the run, and not the other way round.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_on_rows_has_its_limit() {
+    let site = small(
+        "UPDATE t SET v = (SELECT 'a' FROM pg_sleep(600)) WHERE id >= 1",
+        &[("one.sql", "INSERT INTO t VALUES (1, 'b')")],
+    );
+    let (code, json, text) = rehearse(&site, &["--seed", "one.sql", "--time-limit", "2s"]).await;
+    assert_eq!(code, 4, "{json:#} {text}");
+    assert!(json["on_rows"]["failure"]["message"].as_str().unwrap().contains("longer than 2 s"), "{json:#}");
+}
+
+/// A trigger of a copy must not write into a database that is somebody's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_does_not_reach_what_is_outside() {
+    let far = database().await;
+    far.connect().await.batch_execute("CREATE TABLE far (v text); INSERT INTO far VALUES ('as it was')").await.unwrap();
+    let near = database().await;
+    let session = near.connect().await;
+    if session.batch_execute("CREATE EXTENSION postgres_fdw").await.is_err() {
+        return eprintln!("this PostgreSQL is without its contrib modules: foreign tables are not tested");
+    }
+    let variables = far.target.variables();
+    let of = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone()).unwrap();
+    let make = format!(
+        "CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '{}', port '{}', dbname '{}');
+         CREATE USER MAPPING FOR CURRENT_USER SERVER far OPTIONS (user '{}', password 'x');
+         CREATE FOREIGN TABLE f (v text) SERVER far OPTIONS (table_name 'far');
+         CREATE TABLE t (id bigint PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a');
+         CREATE FUNCTION out() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE f SET v = 'WRITTEN'; RETURN NEW; END $$;
+         CREATE TRIGGER out BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION out();",
+        of("PGHOST"), of("PGPORT"), of("PGDATABASE"), of("PGUSER")
+    );
+    session.batch_execute(&make).await.unwrap();
+    session.batch_execute("SELECT * FROM f").await.unwrap();
+    session.close().await;
+    let site = small("UPDATE t SET v = 'z' WHERE id >= 1", &[]);
+    let (code, json, text) = rehearse(&site, &["--template", near.target.database()]).await;
+    let row = far.connect().await.query_one("SELECT v FROM far", &[]).await.unwrap();
+    assert_eq!(row.get::<_, &str>(0), "as it was");
+    assert_eq!(code, 4, "{json:#} {text}");
+    assert!(text.contains("what leads to the foreign server far was taken from the copy"), "{text}");
+    assert!(json["on_rows"]["failure"]["message"].as_str().unwrap().contains("user mapping"), "{json:#}");
 }

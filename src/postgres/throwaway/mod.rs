@@ -22,6 +22,7 @@ pub use binaries::{Binaries, OLDEST_SUPPORTED};
 pub use embedded::{Embedded, EmbeddedOptions, bundles_extension};
 pub use error::ThrowawayError;
 pub use local::{Local, LocalOptions};
+pub(crate) use scratch::MadeRoles;
 pub use scratch::Scratch;
 pub use server::Throwaway;
 pub use statement_log::{Logged, RECORDER};

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::embedded::Embedded;
 use super::error::ThrowawayError;
 use super::local::Local;
-use super::scratch::Scratch;
+use super::scratch::{MadeRoles, Scratch};
 use crate::postgres::{Session, Target, connect};
 use crate::sql::name::Quoted;
 
@@ -80,6 +80,16 @@ impl Throwaway {
             Self::Embedded(_) => None,
             Self::Local(server) => Some(server.maintenance()),
             Self::Scratch(server) => Some(server.maintenance()),
+        }
+    }
+
+    /// Where roles are noted before they are made, on a server that is somebody's.
+    pub(crate) fn made_roles(&self) -> Option<MadeRoles> {
+        match self {
+            #[cfg(feature = "embedded")]
+            Self::Embedded(_) => None,
+            Self::Local(_) => None,
+            Self::Scratch(server) => Some(server.made_roles()),
         }
     }
 

@@ -26,7 +26,7 @@ pub(super) async fn rows(
     Stage { script, rows, terms, .. }: Stage<'_>,
     met: &mut Met,
 ) -> Result<Vec<String>, RehearsalError> {
-    // RowSource are what it is about.
+    // Without rows there would be nothing to try.
     let terms = Terms { skip_data: false, ..terms };
     match rows.base {
         None => Trial::new(session, script.folder, terms, met).production(script.applied).await?,
@@ -51,6 +51,12 @@ pub(super) async fn rows(
             met.names_roles(script.folder.sources.slice(statement.span));
         }
     }
+    for server in cut_off(session).await.map_err(RehearsalError::measuring)? {
+        met.notes.insert(format!(
+            "{}: what leads to the foreign server {server} was taken from the copy, so that nothing outside is reached",
+            rows.describe()
+        ));
+    }
     let mut drift = Vec::new();
     if rows.base.is_some() {
         let base = terms.base.map(std::slice::from_ref).unwrap_or(script.applied);
@@ -59,7 +65,25 @@ pub(super) async fn rows(
     Trial::new(session, script.folder, terms, met).run(rows.seeds, Whose::Seed).await?;
     // A copy has what production's ANALYZE saw.
     if !matches!((rows.base, rows.seeds), (Some(RowBase::Template(_)), [])) {
-        session.batch_execute("ANALYZE").await.map_err(RehearsalError::measuring)?;
+        let analyzed = tokio::time::timeout(terms.limit, session.batch_execute("ANALYZE")).await;
+        let Ok(analyzed) = analyzed else {
+            return Err(RehearsalError::Limit { what: "ANALYZE".to_owned(), limit: terms.limit });
+        };
+        analyzed.map_err(RehearsalError::measuring)?;
     }
     Ok(drift)
+}
+
+/// Drops the user mappings of foreign servers, without which nobody gets there; says of which.
+async fn cut_off(session: &Session) -> Result<Vec<String>, tokio_postgres::Error> {
+    let query = "SELECT m.srvname::pg_catalog.text, pg_catalog.format('DROP USER MAPPING FOR %s SERVER %I',
+             CASE WHEN m.umuser = 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(m.usename) END, m.srvname)
+         FROM pg_catalog.pg_user_mappings m ORDER BY m.srvname";
+    let mut servers = Vec::new();
+    for row in session.query(query, &[]).await? {
+        session.batch_execute(row.get(1)).await?;
+        servers.push(row.get(0));
+    }
+    servers.dedup();
+    Ok(servers)
 }

@@ -25,7 +25,7 @@ pub(super) struct SeenLock {
     pub(super) relation: u32,
     /// The strongest mode.
     pub(super) mode: LockMode,
-    /// From when it was seen first to when it was seen last.
+    /// For how long it was seen, without the time in which it was not.
     pub(super) held: Duration,
 }
 
@@ -39,7 +39,7 @@ pub(super) struct Sampler {
 #[derive(Default)]
 struct Seen {
     step: u32,
-    locks: BTreeMap<(u32, u32), (LockMode, Instant, Instant)>,
+    locks: BTreeMap<(u32, u32), (LockMode, Duration, Instant)>,
 }
 
 impl Sampler {
@@ -78,11 +78,11 @@ impl Sampler {
         let _ = self.stop.send(());
         let _ = self.task.await;
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let lock = |(&(step, relation), &(mode, first, last)): (&(u32, u32), &(LockMode, Instant, Instant))| SeenLock {
+        let lock = |(&(step, relation), &(mode, held, _)): (&(u32, u32), &(LockMode, Duration, Instant))| SeenLock {
             step,
             relation,
             mode,
-            held: last - first,
+            held,
         };
         seen.locks.iter().map(lock).collect()
     }
@@ -91,7 +91,10 @@ impl Sampler {
 fn note(seen: &mut Seen, locks: &[(u32, LockMode)]) {
     let (step, now) = (seen.step, Instant::now());
     for &(relation, mode) in locks {
-        let (strongest, _, last) = seen.locks.entry((step, relation)).or_insert((mode, now, now));
+        let (strongest, held, last) = seen.locks.entry((step, relation)).or_insert((mode, Duration::ZERO, now));
+        // Whoever tries again has let go meanwhile.
+        let since = now - *last;
+        *held += if since < EVERY * 3 { since } else { Duration::ZERO };
         (*strongest, *last) = (mode.max(*strongest), now);
     }
 }

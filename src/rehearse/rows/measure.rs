@@ -39,6 +39,8 @@ pub struct WrittenRelation {
     pub relation: String,
     /// Whether it is an index; a table counts with its own.
     pub index: bool,
+    /// Whether it was not there before.
+    pub new: bool,
     /// The bytes of its files.
     pub bytes: u64,
 }
@@ -62,16 +64,18 @@ pub(super) fn took(record: &Record) -> Option<(u32, Duration)> {
     }
 }
 
-/// The rows that tables have which the plan's statistics know.
+/// The rows of the tables that the release touches, as the server estimates them; not of those that nobody has analyzed.
 pub(super) async fn sizes(session: &Session, plan: &SavedPlan) -> Result<Vec<(String, u64)>, Error> {
     let loads = plan.steps.iter().filter_map(|step| step.load.as_ref());
-    let mut tables: Vec<&str> = loads.flat_map(|load| &load.tables).map(|table| table.table.as_str()).collect();
+    let loads = loads.flat_map(|load| &load.tables).map(|table| table.table.as_str());
+    let touched = plan.schema.expects.iter().map(|relation| relation.name.as_str());
+    let mut tables: Vec<&str> = loads.chain(touched).collect();
     tables.sort_unstable();
     tables.dedup();
-    let query = "SELECT t.name, pg_catalog.sum(greatest(c.reltuples, 0))::pg_catalog.int8 FROM pg_catalog.unnest($1::pg_catalog.text[]) AS t(name)
-         JOIN pg_catalog.pg_class r ON r.oid = pg_catalog.to_regclass(t.name)
+    let query = "SELECT t.name, pg_catalog.sum(c.reltuples)::pg_catalog.int8 FROM pg_catalog.unnest($1::pg_catalog.text[]) AS t(name)
+         JOIN pg_catalog.pg_class r ON r.oid = pg_catalog.to_regclass(t.name) AND r.relkind IN ('r', 'p')
          CROSS JOIN LATERAL (SELECT r.oid AS relid WHERE r.relkind <> 'p' UNION ALL SELECT relid FROM pg_catalog.pg_partition_tree(r.oid) WHERE isleaf AND r.relkind = 'p') AS p
-         JOIN pg_catalog.pg_class c ON c.oid = p.relid GROUP BY t.name ORDER BY t.name";
+         JOIN pg_catalog.pg_class c ON c.oid = p.relid GROUP BY t.name HAVING pg_catalog.min(c.reltuples) >= 0 ORDER BY t.name";
     let rows = session.query(query, &[&tables]).await?;
     Ok(rows.iter().map(|row| (row.get(0), row.get::<_, i64>(1).unsigned_abs())).collect())
 }
@@ -92,6 +96,14 @@ struct Reading {
     relations: BTreeMap<u32, Relation>,
 }
 
+impl Reading {
+    /// The names of the tables, by their numbers.
+    fn tables(&self) -> BTreeMap<u32, String> {
+        let tables = self.relations.iter().filter(|(_, relation)| !relation.is_index);
+        tables.map(|(oid, table)| (*oid, table.name.clone())).collect()
+    }
+}
+
 /// Looks at the queries as always, and measures.
 pub(super) struct Measurer<'a> {
     watcher: Watcher<'a>,
@@ -106,23 +118,32 @@ impl<'a> Measurer<'a> {
         Self { watcher: Watcher::preparing(script), before: None, steps: Vec::new(), names: BTreeMap::new() }
     }
 
-    /// What was measured, with the times of the journal and the locks that were seen.
-    pub(super) fn end(mut self, took: &[(u32, Duration)], locks: Vec<SeenLock>) -> (Vec<MeasuredStep>, Matrix) {
+    /// What was measured, with the times of the journal and the locks that were seen; and the locks of a step that did not come to its end.
+    pub(super) fn end(
+        mut self,
+        took: &[(u32, Duration)],
+        locks: Vec<SeenLock>,
+        failed: Option<u32>,
+    ) -> (Vec<MeasuredStep>, Matrix, Vec<HeldLock>) {
+        if let (Some(failed), Some(before)) = (failed, &self.before) {
+            self.names.insert(failed, before.tables());
+        }
+        let mut of_failed = Vec::new();
         for (of, time) in took {
             self.steps.iter_mut().filter(|step| step.step == *of).for_each(|step| step.took = *time);
         }
         for SeenLock { step, relation, mode, held } in locks {
             let Some(name) = self.names.get(&step).and_then(|names| names.get(&relation)) else { continue };
             let lock = HeldLock { relation: name.clone(), mode, held };
-            self.steps
-                .iter_mut()
-                .filter(|measured| measured.step == step)
-                .for_each(|step| step.locks.push(lock.clone()));
+            match self.steps.iter_mut().find(|measured| measured.step == step) {
+                Some(measured) => measured.locks.push(lock),
+                None => of_failed.push(lock),
+            }
         }
-        for step in &mut self.steps {
-            step.locks.sort_by(|a, b| b.mode.cmp(&a.mode).then(b.held.cmp(&a.held)).then(a.relation.cmp(&b.relation)));
+        for locks in self.steps.iter_mut().map(|step| &mut step.locks).chain([&mut of_failed]) {
+            locks.sort_by(|a, b| b.mode.cmp(&a.mode).then(b.held.cmp(&a.held)).then(a.relation.cmp(&b.relation)));
         }
-        (self.steps, self.watcher.matrix)
+        (self.steps, self.watcher.matrix, of_failed)
     }
 
     async fn measure(&mut self, step: u32, session: &Session) -> Result<(), Error> {
@@ -141,7 +162,12 @@ impl<'a> Measurer<'a> {
             let (oid, bytes): (u32, Option<i64>) = (row.get(0), row.get(1));
             let Some(relation) = new.get(&oid) else { continue };
             let bytes = bytes.unwrap_or_default().unsigned_abs();
-            written.push(WrittenRelation { relation: relation.name.clone(), index: relation.is_index, bytes });
+            written.push(WrittenRelation {
+                relation: relation.name.clone(),
+                index: relation.is_index,
+                new: !before.relations.contains_key(&oid),
+                bytes,
+            });
         }
         // An empty one cost nothing.
         written.retain(|one| one.bytes > EMPTY);
@@ -149,8 +175,7 @@ impl<'a> Measurer<'a> {
         let counted =
             |(oid, relation): (&u32, &Relation)| relation.rows - before.relations.get(oid).map_or(0, |was| was.rows);
         let rows: i64 = now.relations.iter().filter(|(_, relation)| !is_own(&relation.name)).map(counted).sum();
-        let tables = before.relations.iter().filter(|(_, relation)| !relation.is_index);
-        self.names.insert(step, tables.map(|(oid, table)| (*oid, table.name.clone())).collect());
+        self.names.insert(step, before.tables());
         self.steps.push(MeasuredStep {
             step,
             took: Duration::ZERO,

@@ -31,7 +31,7 @@ pub struct RealRows {
     pub matrix: Matrix,
     /// Where the database was another one than the files of production make (`-` the files, `+` the database).
     pub drift: Vec<String>,
-    /// How many rows the tables had that the plan's statistics know, as the server estimates it, by table.
+    /// How many rows the tables had that the release touches, as the server estimates it, by table.
     pub sizes: Vec<(String, u64)>,
     /// Whether locks were looked at while they were held.
     pub locks_seen: bool,
@@ -44,6 +44,8 @@ pub struct RowFailure {
     pub step: Option<u32>,
     /// Why.
     pub message: String,
+    /// The locks that it was seen to hold until then.
+    pub locks: Vec<HeldLock>,
 }
 
 impl RealRows {
@@ -82,9 +84,10 @@ impl Stage<'_> {
         let done = self.on(&target, met, events, stop).await;
         // It may be large: it does not stay until the server goes.
         let forgotten = self.server.forget(&target, &roles.made(met)).await;
-        let done = done?;
-        forgotten?;
-        Ok(done)
+        if let Err(error) = forgotten {
+            met.notes.insert(error.to_string());
+        }
+        done
     }
 
     async fn on(
@@ -95,8 +98,11 @@ impl Stage<'_> {
         stop: Stop,
     ) -> Result<RealRows, RehearsalError> {
         let Self { server, script, terms, rows } = self;
-        let mut session = connect(target).await.map_err(ThrowawayError::from)?;
+        let session = connect(target).await.map_err(ThrowawayError::from)?;
         let drift = bring::rows(&session, target, self, met).await?;
+        // What a dump says of the database holds for sessions that come.
+        session.close().await;
+        let mut session = connect(target).await.map_err(ThrowawayError::from)?;
         let sizes = measure::sizes(&session, script.plan).await.map_err(RehearsalError::measuring)?;
         let sampler = match server.allows_concurrent_sessions() {
             true => Some(Sampler::start(target, session.backend_pid()).await?),
@@ -116,10 +122,11 @@ impl Stage<'_> {
             events(event);
         };
         let done = run(&mut session, script.plan, &mut measurer, terms.limit, &mut tell, stop).await;
+        let is_late = matches!(done, Err(RehearsalError::Limit { .. }));
         let failure = match done {
             Ok(()) => None,
             Err(error @ (RehearsalError::Release(_) | RehearsalError::Limit { .. })) => {
-                Some(RowFailure { step: running, message: error.to_string() })
+                Some(RowFailure { step: running, message: error.to_string(), locks: Vec::new() })
             }
             Err(other) => return Err(other),
         };
@@ -128,8 +135,14 @@ impl Stage<'_> {
             Some(sampler) => sampler.stop().await,
             None => Vec::new(),
         };
-        session.close().await;
-        let (steps, matrix) = measurer.end(&took, locks);
+        // One that still runs something would not end.
+        if is_late {
+            drop(session);
+        } else {
+            session.close().await;
+        }
+        let (steps, matrix, of_failed) = measurer.end(&took, locks, failure.as_ref().and_then(|failure| failure.step));
+        let failure = failure.map(|failure| RowFailure { locks: of_failed, ..failure });
         Ok(RealRows { from: rows.describe(), steps, failure, matrix, drift, sizes, locks_seen })
     }
 }

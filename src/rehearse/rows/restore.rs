@@ -4,7 +4,7 @@
 use std::io::Read as _;
 use std::process::Stdio;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use tokio::process::Command;
 
 use crate::migrations::Folder;
@@ -31,18 +31,19 @@ pub(super) async fn archive(
         let mut command = Command::new(pg_restore);
         command.args(["--section", section]).stdin(Stdio::null()).kill_on_drop(true);
         if section == "data" {
-            // Each COPY is a statement, and has its limit.
-            let limit = format!("-c statement_timeout={}", terms.limit.as_millis());
-            command.args(["--exit-on-error", "--dbname", target.database()]);
-            command.envs(target.variables()).env("PGOPTIONS", limit);
+            command.args(["--exit-on-error", "--dbname", target.database()]).envs(target.variables());
             if allows_jobs(path) {
                 command.args(["--jobs", JOBS]);
             }
         } else {
-            command.args(["--file", "-"]);
+            // What it says of the database itself comes with it.
+            command.args(["--file", "-", "--create"]);
         }
-        let output =
-            command.arg("--").arg(path).output().await.map_err(|error| failed(format!("{pg_restore}: {error}")))?;
+        let ended = tokio::time::timeout(terms.limit, command.arg("--").arg(path).output()).await;
+        let Ok(output) = ended else {
+            return Err(RehearsalError::Limit { what: format!("{path}, {section}"), limit: terms.limit });
+        };
+        let output = output.map_err(|error| failed(format!("{pg_restore}: {error}")))?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
             let said: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).take(3).collect();
@@ -51,7 +52,7 @@ pub(super) async fn archive(
         if section != "data" {
             let text = String::from_utf8(output.stdout).map_err(|_| failed("its schema is not UTF-8".to_owned()))?;
             let mut folder = Folder::empty(path);
-            let part = folder.add_text(&path.join(section), text);
+            let part = folder.add_text(&Utf8PathBuf::from(format!("{path} ({section})")), text);
             Trial::new(session, &folder, terms, met).run(&[part], Whose::Dump).await?;
         }
     }

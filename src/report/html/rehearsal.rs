@@ -95,7 +95,7 @@ fn on_rows(out: &mut Markup, rehearsal: &Rehearsal, rows: &RealRows, plan: &Save
         out.raw("</tbody>\n</table>\n</div>\n");
     }
     if !rows.drift.is_empty() {
-        out.raw("<article class=\"change\">\n<h3>That database is another one than the migrations make</h3>\n");
+        out.raw("<article class=\"change\">\n<h3>That database differs from what the migrations make</h3>\n");
         out.raw("<p>- the migrations, + the database</p>\n").sql(&rows.drift.join("\n"), None).raw("</article>\n");
     }
     for line in row_words::unseen(rows, plan) {
