@@ -632,6 +632,9 @@ pub(super) fn of_relation(schema: &Schema, name: &QName, relation: &Relation) ->
     if !relation.hides_rows() {
         found.insert(Capability::RowsVisible(name.clone()));
     }
+    if relation.kind == RelationKind::MaterializedView && !relation.unfilled {
+        found.insert(Capability::Filled(name.clone()));
+    }
     if !relation.hides_from_owner() {
         found.insert(behaviour::visible_to_owner(name));
     }

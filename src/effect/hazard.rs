@@ -10,7 +10,7 @@ use crate::schema::{Constraint, QName, Relation, Schema, TableRule};
 use crate::shared::Shared;
 use crate::sql::Operation;
 use crate::sql::operation::{
-    ConstraintDefinition, ConstraintKind, DataVerb, DefaultValue, DomainChange, Ident, RelationKind, TableChange,
+    AttributeChange, ConstraintDefinition, ConstraintKind, DataVerb, DefaultValue, DomainChange, Ident, RelationKind, TableChange,
 };
 
 /// PostgreSQL's table lock modes that matter to clients, weakest first.
@@ -209,6 +209,14 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
             let all: BTreeSet<QName> = inside.flat_map(|(n, _)| dropped(n, true, schema)).chain(called).collect();
             all.iter().fold(on_all, |h, name| h.lock(name, LockMode::AccessExclusive))
         }
+        // Tables of the type change with it.
+        Operation::AlterComposite { name, change } => {
+            let rewrite = matches!(change, AttributeChange::SetType { .. });
+            let tables = schema.resolve_type(name);
+            schema.of_type(&tables).fold(none, |h, table| {
+                Hazard { rewrite: h.rewrite || rewrite, ..h.lock(table, LockMode::AccessExclusive) }
+            })
+        }
         Operation::RenameRelation { kind: RelationKind::Index, .. } => none,
         Operation::RenameRelation { name, .. } | Operation::MoveRelation { name, .. } => {
             none.lock(&schema.resolve(name), LockMode::AccessExclusive)
@@ -237,7 +245,7 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
         Operation::CreateView(view) if view.or_replace => {
             none.lock(&schema.resolve(&view.name), LockMode::AccessExclusive)
         }
-        Operation::RefreshView { name, concurrently } => {
+        Operation::RefreshView { name, concurrently, .. } => {
             let mode = if *concurrently { LockMode::Exclusive } else { LockMode::AccessExclusive };
             Hazard { scan: true, rewrite: !concurrently, ..none }.lock(&schema.resolve(name), mode)
         }

@@ -144,14 +144,14 @@ impl Change {
             Operation::CreateSequence { name, if_not_exists, temporary, owned_by } => {
                 self.create_sequence(name, *if_not_exists, *temporary, owned_by.as_ref());
             }
-            Operation::AlterSequence { name, if_exists, owned_by, .. } => {
+            Operation::AlterSequence { name, if_exists, owned_by, disowned, .. } => {
                 let name = self.schema.resolve(name);
                 if *if_exists && self.schema.relation(&name).is_none() {
                     return;
                 }
                 let owner = owned_by.as_ref().map(|(table, column)| (self.schema.resolve(table), column.clone()));
                 self.edit(&name, |sequence| {
-                    if owner.is_some() {
+                    if owner.is_some() || *disowned {
                         sequence.owned_by = owner;
                     }
                 });
@@ -269,9 +269,15 @@ impl Change {
             }
             Operation::Lock { tables, .. } => tables.iter().for_each(|table| self.demand(table)),
             Operation::Maintenance { table: Some(name), .. }
-            | Operation::RefreshView { name, .. }
             | Operation::Reindex { name: Some(name), .. }
             | Operation::Comment { relation: Some((name, None)), .. } => self.demand(name),
+            Operation::RefreshView { name, empties, .. } => {
+                self.demand(name);
+                let view = self.schema.resolve(name);
+                if self.schema.relation(&view).is_some_and(|found| found.unfilled != *empties) {
+                    self.edit(&view, |found| found.unfilled = *empties);
+                }
+            }
             Operation::Session { search_path: None, .. }
             | Operation::Reindex { name: None, .. }
             | Operation::Comment { .. }
@@ -646,6 +652,7 @@ impl Change {
             deferrable: false,
             method: Some(index.method.clone()),
             kinds: resolve::kinds_of(index.kinds()),
+            sorted: index.sorted,
             // `ON ONLY` a partitioned table: complete once every partition has its own.
             valid: !index.only || partitions.is_empty(),
         };

@@ -1,7 +1,8 @@
 //! `CREATE TABLE` and the sub-commands of `ALTER TABLE`.
 
 use super::apply::Change;
-use super::model::{Column, Constraint, Index, QName, Relation, TableRule};
+use super::Schema;
+use super::model::{Column, Constraint, Index, QName, Relation, TableRule, UserType};
 use super::naming;
 use super::resolve::{COUNTERS, default_fails, is_null};
 use crate::shared::Shared;
@@ -53,7 +54,7 @@ impl Change {
             matches!(c.default, Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault))
         };
         for column in other.columns.iter().filter(|_| like.identity).filter(identity) {
-            self.sequence_named(name, &column.name);
+            self.sequence_named(name, &column.name, true);
         }
         let checks =
             other.constraints.iter().filter(|(_, c)| like.constraints && matches!(c.kind, TableRule::Check { .. }));
@@ -126,6 +127,19 @@ impl Change {
                 return;
             }
         }
+        if let Some(of) = &table.of_type {
+            let of = self.schema.resolve_type(of);
+            match self.schema.user_type(&of) {
+                Some(UserType::Composite(attributes)) => {
+                    let column = |(name, data_type): &(Ident, crate::sql::TypeName)| {
+                        Shared::new(Column { data_type: Some(data_type.clone()), ..Column::unknown(name.clone()) })
+                    };
+                    relation.columns.extend(attributes.iter().map(column));
+                }
+                _ => relation.columns_known = false,
+            }
+            relation.of_type = Some(of);
+        }
         for (at, definition) in table.columns.iter().enumerate() {
             relation.columns.extend(self.alike(table, at..at + 1));
             relation.columns.push(self.defined(definition).into());
@@ -186,18 +200,19 @@ impl Change {
         if !column.serial && !identity {
             return;
         }
-        let sequence = self.sequence_named(table, &column.name);
+        let sequence = self.sequence_named(table, &column.name, identity);
         if column.serial {
             self.edit_column(table, &column.name, |c| c.draws = vec![sequence]);
         }
     }
 
     /// A sequence owned by a column, under the name that PostgreSQL makes up.
-    fn sequence_named(&mut self, table: &QName, column: &Ident) -> QName {
+    fn sequence_named(&mut self, table: &QName, column: &Ident, internal: bool) -> QName {
         let name = naming::free_name(&table.name, Some(column), "seq", |n| self.taken(&table.schema, n));
         let name = QName { schema: table.schema.clone(), name };
         let mut sequence = self.newborn(&name, RelationKind::Sequence);
         sequence.owned_by = Some((table.clone(), column.clone()));
+        sequence.internal = internal;
         self.insert(name.clone(), sequence);
         name
     }
@@ -402,9 +417,13 @@ impl Change {
                     matches!(c.default, Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault))
                 });
                 self.edit_column(table, column, |c| c.default = None);
+                let internal = |schema: &Schema, name: &QName| schema.relation(name).is_some_and(|r| r.internal);
                 if identity {
                     for sequence in self.owned(table, Some(column)) {
-                        self.remove(&sequence);
+                        // One that the column owned before is its own still.
+                        if internal(&self.schema, &sequence) {
+                            self.remove(&sequence);
+                        }
                     }
                 }
             }

@@ -6,7 +6,7 @@ use super::apply::{Change, Object, called};
 use super::model::{Column, QName, UserType};
 use super::naming;
 use crate::sql::Name;
-use crate::sql::operation::{AttributeChange, DefaultValue, DomainChange, Ident, TypeDefinition};
+use crate::sql::operation::{AttributeChange, DefaultValue, DomainChange, Ident, TableChange, TypeDefinition};
 
 impl Change {
     pub(super) fn create_type(&mut self, name: &Name, if_not_exists: bool, definition: &TypeDefinition) {
@@ -128,6 +128,10 @@ impl Change {
             self.missing(format!("composite type {name}"));
             return;
         };
+        // Tables of the type change with it (`CASCADE`).
+        for table in self.schema.of_type(&name).cloned().collect::<Vec<_>>() {
+            self.alter_typed(&table, change);
+        }
         match change {
             AttributeChange::Add { attribute, data_type } => attributes.push((attribute.clone(), data_type.clone())),
             AttributeChange::Drop { attribute } => attributes.retain(|(name, _)| name != attribute),
@@ -140,6 +144,31 @@ impl Change {
             }
         }
         self.schema.insert_type(name, UserType::Composite(attributes));
+    }
+
+    /// What becomes of a table when the type changes whose attributes are its columns.
+    fn alter_typed(&mut self, table: &QName, change: &AttributeChange) {
+        let change = match change {
+            AttributeChange::Add { attribute, data_type } => {
+                let (attribute, data_type) = (attribute.clone(), data_type.clone());
+                return self.edit(table, |relation| {
+                    relation.columns.push(Column { data_type: Some(data_type), ..Column::unknown(attribute) }.into());
+                });
+            }
+            AttributeChange::Drop { attribute } => {
+                TableChange::DropColumn { column: attribute.clone(), if_exists: true, cascade: true }
+            }
+            AttributeChange::SetType { attribute, data_type } => {
+                let (attribute, data_type) = (attribute.clone(), data_type.clone());
+                return self.edit(table, |relation| {
+                    for column in relation.columns.iter_mut().filter(|column| column.name == attribute) {
+                        column.data_type = Some(data_type.clone());
+                    }
+                });
+            }
+            AttributeChange::Rename { from, to } => TableChange::RenameColumn { from: from.clone(), to: to.clone() },
+        };
+        self.change_table(table, &change);
     }
 
     pub(super) fn edit_enum(&mut self, name: &Name, edit: impl FnOnce(&mut Vec<Ident>)) {

@@ -405,6 +405,11 @@ impl Schema {
         Some(format!("{} {}", key.0.words(), key.1).trim_end().to_owned())
     }
 
+    /// The tables whose columns are the attributes of a composite type.
+    pub(crate) fn of_type(&self, name: &QName) -> impl Iterator<Item = &QName> {
+        self.relations().filter(move |(_, relation)| relation.of_type.as_ref() == Some(name)).map(|(table, _)| table)
+    }
+
     /// Whether an aggregate of this name was made.
     pub(crate) fn has_aggregate(&self, name: &Name) -> bool {
         let is =
@@ -593,7 +598,7 @@ impl Schema {
             let is_own = |column: &Shared<Column>| {
                 column.holds.as_deref().and_then(|holds| holds.strip_prefix(&*prefix)) == Some(&*column.name)
             };
-            relation.origin.as_ref() == Some(name) && relation.columns.iter().all(is_own)
+            relation.origin.as_ref() == Some(name) && !relation.unfilled && relation.columns.iter().all(is_own)
         };
         // The rows of a materialized view are its own, and locked as a table's are.
         let has_rows =
@@ -608,6 +613,8 @@ impl Schema {
                 column.holds = Some(format!("{name}.{}", column.name).into());
             }
             table.origin = Some(name);
+            // Dumps of a schema leave the rows out, and applications fill their views themselves.
+            table.unfilled = false;
         }
         self
     }

@@ -178,6 +178,8 @@ pub struct CreateTable {
     pub like: Vec<Like>,
     /// `INHERITS (…)`
     pub inherits: Vec<Name>,
+    /// `OF type`: the composite type that its columns are those of.
+    pub of_type: Option<Name>,
     /// `PARTITION OF parent`
     pub partition_of: Option<Name>,
     /// Whether it is the partition for rows that no other takes.

@@ -55,7 +55,7 @@ impl Catalog<'_> {
                 Some(DefaultValue::Volatile) if !together.contains(table) => Some(format!(
                     "cannot drop sequence {name} because other objects depend on it: default value for column {column} of table {table}"
                 )),
-                Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault) => {
+                Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault) if relation.internal => {
                     Some(format!("cannot drop sequence {name} because column {column} of table {table} requires it"))
                 }
                 _ => None,

@@ -188,9 +188,16 @@ impl Catalog<'_> {
     }
 
     /// `REFRESH MATERIALIZED VIEW`
-    pub(super) fn refreshed(&self, name: &Name) -> Option<String> {
+    pub(super) fn refreshed(&self, name: &Name, concurrently: bool, empties: bool) -> Option<String> {
         let name = self.schema.resolve(name);
         let relation = self.schema.relation(&name)?;
-        (relation.kind != RelationKind::MaterializedView).then(|| is_not(&name, RelationKind::MaterializedView))
+        if relation.kind != RelationKind::MaterializedView {
+            return Some(is_not(&name, RelationKind::MaterializedView));
+        }
+        if concurrently && empties {
+            return Some("REFRESH options CONCURRENTLY and WITH NO DATA cannot be used together".to_owned());
+        }
+        (concurrently && relation.unfilled)
+            .then(|| "CONCURRENTLY cannot be used when the materialized view is not populated".to_owned())
     }
 }

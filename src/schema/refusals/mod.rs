@@ -58,10 +58,10 @@ pub(super) fn of(schema: &Schema, operation: &Operation) -> Option<String> {
         Operation::RenameRelation { kind, name, .. } | Operation::MoveRelation { kind, name, .. } => {
             catalog.moved_as(name, *kind)
         }
-        Operation::RefreshView { name, .. } => catalog.refreshed(name),
+        Operation::RefreshView { name, concurrently, empties } => catalog.refreshed(name, *concurrently, *empties),
         Operation::RenameType { name, to } => catalog.type_taken(name, to),
         Operation::CreateTable(table) => {
-            let query = table.query.as_ref().and_then(|(_, body)| resolve::query_refused(body, schema));
+            let query = table.query.as_ref().and_then(|(_, body)| resolve::query_refused(body, schema, false));
             query.or_else(|| catalog.create_table(table))
         }
         Operation::CreateView(view) if !view.temporary => catalog.create_view(view),
@@ -467,7 +467,9 @@ impl Catalog<'_> {
         if there.is_some_and(|relation| relation.kind != RelationKind::View) {
             return Some(format!("\"{}\" is not a view", name.name));
         }
-        self.named_as_type(&view.name).or_else(|| resolve::query_refused(&view.body, self.schema))
+        self.named_as_type(&view.name).or_else(|| {
+            resolve::query_refused(&view.body, self.schema, view.materialized && !view.unfilled)
+        })
     }
 
     fn create_index(&self, index: &CreateIndex) -> Option<String> {
@@ -625,6 +627,9 @@ impl Catalog<'_> {
                     return Some(format!(
                         "index \"{index}\" cannot be the index of a constraint: it must be unique, on plain columns and all rows"
                     ));
+                }
+                if found.sorted || !found.kinds.is_empty() {
+                    return Some(format!("index \"{index}\" does not have default sorting behavior"));
                 }
                 (*primary && has_key).then(second)
             }

@@ -239,6 +239,7 @@ fn selected_into(query: &Query) -> Option<CreateTable> {
         constraints: Vec::new(),
         like: Vec::new(),
         inherits: Vec::new(),
+        of_type: None,
         partition_of: None,
         is_default: false,
         bound: None,

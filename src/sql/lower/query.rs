@@ -235,8 +235,8 @@ impl Lower<'_> {
         let copied = table.name.clone();
         let select = Select { items, from: vec![From::Table(table)], ..Select::default() };
         let body = QueryBody::Select(Box::new(select));
-        let (ctes, order_by, limits) = (Vec::new(), Vec::new(), Vec::new());
-        Command::CopyTo(copied, QueryExpression { ctes, recursive: false, body, order_by, limits })
+        let (ctes, order_by, limits, locks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Command::CopyTo(copied, QueryExpression { ctes, recursive: false, body, order_by, limits, locks })
     }
 
     fn insert(&self, insert: &ast::Insert) -> Command {
@@ -415,6 +415,7 @@ impl Lower<'_> {
             body: self.body(&query.body),
             order_by,
             limits: limits.into_iter().map(|e| self.expr(e)).chain(first).collect(),
+            locks: query.locks.iter().map(|lock| lock.of.as_ref().map(|of| lower_name(of).name)).collect(),
         }
     }
 

@@ -57,6 +57,7 @@ pub(super) fn create_table(parser: &mut Parser<'_>, gaps: &Gaps) -> Result<Vec<O
         constraints,
         like: gaps.like.clone(),
         inherits: table.inherits.iter().flatten().map(lower_name).collect(),
+        of_type: gaps.of_type.clone(),
         partition_of: table.partition_of.as_ref().map(lower_name),
         is_default: !gaps.bound && matches!(table.for_values, Some(ast::ForValues::Default)),
         bound: gaps.partition_bound.clone(),
