@@ -556,6 +556,7 @@ fn apart(old: &Relation, new: &Relation, same_types: bool) -> (Relation, Relatio
         force_row_security: of.force_row_security,
         read_only: of.read_only,
         check_option: of.check_option,
+        unfilled: of.unfilled,
         ..Relation::new(of.kind)
     };
     (reduced(old, columns(old, new)), reduced(new, columns(new, old)))

@@ -10,7 +10,8 @@ use crate::schema::{Constraint, QName, Relation, Schema, TableRule};
 use crate::shared::Shared;
 use crate::sql::Operation;
 use crate::sql::operation::{
-    AttributeChange, ConstraintDefinition, ConstraintKind, DataVerb, DefaultValue, DomainChange, Ident, RelationKind, TableChange,
+    AttributeChange, ConstraintDefinition, ConstraintKind, DataVerb, DefaultValue, DomainChange, Ident, RelationKind,
+    TableChange,
 };
 
 /// PostgreSQL's table lock modes that matter to clients, weakest first.
@@ -210,11 +211,18 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
             all.iter().fold(on_all, |h, name| h.lock(name, LockMode::AccessExclusive))
         }
         // Tables of the type change with it.
-        Operation::AlterComposite { name, change } => {
+        Operation::DropType { name, cascade: true, .. } => {
+            let name = schema.resolve_type(name);
+            let columns = schema.columns_of_type(&name).into_iter().map(|(table, _)| table);
+            let tables: BTreeSet<QName> = schema.of_type(&name).cloned().chain(columns).collect();
+            tables.iter().fold(on_all, |h, table| h.lock(table, LockMode::AccessExclusive))
+        }
+        Operation::AlterComposite { name, change, .. } => {
             let rewrite = matches!(change, AttributeChange::SetType { .. });
             let tables = schema.resolve_type(name);
-            schema.of_type(&tables).fold(none, |h, table| {
-                Hazard { rewrite: h.rewrite || rewrite, ..h.lock(table, LockMode::AccessExclusive) }
+            schema.of_type(&tables).fold(none, |h, table| Hazard {
+                rewrite: h.rewrite || rewrite,
+                ..h.lock(table, LockMode::AccessExclusive)
             })
         }
         Operation::RenameRelation { kind: RelationKind::Index, .. } => none,

@@ -115,13 +115,7 @@ impl Change {
             Operation::CreateType { name, if_not_exists, definition } => {
                 self.create_type(name, *if_not_exists, definition)
             }
-            Operation::DropType { name, if_exists, .. } => {
-                let name = self.schema.resolve_type(name);
-                if self.schema.types.remove(&name).is_none() && !if_exists {
-                    self.missing(format!("type {name}"));
-                }
-                self.touched.insert(Object::Type(name));
-            }
+            Operation::DropType { name, if_exists, cascade } => self.drop_type(name, *if_exists, *cascade),
             Operation::RenameType { name, to } => self.rename_type(name, to),
             Operation::AddEnumLabel { name, label, position, .. } => {
                 self.edit_enum(name, |labels| {
@@ -135,7 +129,7 @@ impl Change {
                 });
             }
             Operation::AlterDomain { name, change } => self.alter_domain(name, change),
-            Operation::AlterComposite { name, change } => self.alter_composite(name, change),
+            Operation::AlterComposite { name, change, .. } => self.alter_composite(name, change),
             Operation::RenameEnumLabel { name, from, to } => self.edit_enum(name, |labels| {
                 if let Some(label) = labels.iter_mut().find(|l| *l == from) {
                     *label = to.clone();

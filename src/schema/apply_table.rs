@@ -1,7 +1,7 @@
 //! `CREATE TABLE` and the sub-commands of `ALTER TABLE`.
 
-use super::apply::Change;
 use super::Schema;
+use super::apply::Change;
 use super::model::{Column, Constraint, Index, QName, Relation, TableRule, UserType};
 use super::naming;
 use super::resolve::{COUNTERS, default_fails, is_null};
@@ -144,6 +144,7 @@ impl Change {
             relation.columns.extend(self.alike(table, at..at + 1));
             relation.columns.push(self.defined(definition).into());
             relation.runs.extend(definition.runs.iter().cloned());
+            relation.not_nulls.extend(named_not_null(definition));
         }
         relation.columns.extend(self.alike(table, table.columns.len()..usize::MAX));
         self.insert(name.clone(), relation);
@@ -326,6 +327,7 @@ impl Change {
                 self.edit(table, |relation| {
                     relation.columns.push(column.into());
                     relation.runs.extend(definition.runs.iter().cloned());
+                    relation.not_nulls.extend(named_not_null(definition));
                 });
                 self.sequence_for(table, definition);
                 for constraint in constraints {
@@ -407,6 +409,7 @@ impl Change {
                         runs: Vec::new(),
                         needs: Vec::new(),
                         value: None,
+                        not_null_name: None,
                         contradiction: None,
                     };
                     self.sequence_for(table, &definition);
@@ -790,6 +793,11 @@ fn distinct_keys(constraints: &[ConstraintDefinition]) -> Vec<ConstraintDefiniti
     // The others in the order in which they are written, which made-up names depend on.
     kept.sort_by_key(|k| constraints.iter().position(|c| c.kind == k.kind));
     kept
+}
+
+/// The NOT NULL of a new column that has a name, and that column.
+fn named_not_null(column: &ColumnDefinition) -> Option<(Ident, Ident)> {
+    Some((column.not_null_name.clone()?, column.name.clone()))
 }
 
 fn inherit(relation: &mut Relation, parent: &Relation) {

@@ -1,6 +1,6 @@
 //! Types: enums, composite types, domains.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::apply::{Change, Object, called};
 use super::model::{Column, QName, UserType};
@@ -36,6 +36,42 @@ impl Change {
                 TypeDefinition::Other => UserType::Other,
             },
         );
+    }
+
+    pub(super) fn drop_type(&mut self, name: &Name, if_exists: bool, cascade: bool) {
+        let name = self.schema.resolve_type(name);
+        self.touched.insert(Object::Type(name.clone()));
+        if self.schema.types.remove(&name).is_none() {
+            if !if_exists {
+                self.missing(format!("type {name}"));
+            }
+            return;
+        }
+        if !cascade {
+            return;
+        }
+        // Its tables, columns and functions go with it, and so do domains over it.
+        for table in self.schema.of_type(&name).cloned().collect::<Vec<_>>() {
+            self.remove(&table);
+        }
+        for (table, column) in self.schema.columns_of_type(&name) {
+            self.change_table(&table, &TableChange::DropColumn { column, if_exists: true, cascade: true });
+        }
+        let shown = name.to_string();
+        let functions = self.schema.all_functions().filter(|(_, function)| function.is_of_type(&shown));
+        for function in functions.map(|(function, _)| function.clone()).collect::<BTreeSet<_>>() {
+            self.drop_functions_of_type(&function, &shown);
+        }
+        let over = |definition: &UserType| matches!(definition, UserType::Domain { base, .. } if base.base() == shown);
+        let domains: Vec<_> = self
+            .schema
+            .user_types()
+            .filter(|(_, definition)| over(definition))
+            .map(|(other, _)| other.clone())
+            .collect();
+        for domain in domains {
+            self.drop_type(&Name::qualified(domain.schema, domain.name), true, true);
+        }
     }
 
     pub(super) fn rename_type(&mut self, name: &Name, to: &Ident) {

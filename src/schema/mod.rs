@@ -410,6 +410,19 @@ impl Schema {
         self.relations().filter(move |(_, relation)| relation.of_type.as_ref() == Some(name)).map(|(table, _)| table)
     }
 
+    /// The columns of tables whose type is one of these, or an array of it; those that are a parent's are the parent's.
+    pub(crate) fn columns_of_type(&self, name: &QName) -> Vec<(QName, Ident)> {
+        let shown = name.to_string();
+        let tables = self.relations().filter(|(_, relation)| relation.kind == RelationKind::Table);
+        let of_type = |column: &Column| column.data_type.as_ref().is_some_and(|of| of.base() == shown);
+        tables
+            .flat_map(|(table, relation)| {
+                let columns = relation.columns.iter().filter(|column| of_type(column));
+                columns.map(|column| (table.clone(), column.name.clone())).collect::<Vec<_>>()
+            })
+            .collect()
+    }
+
     /// Whether an aggregate of this name was made.
     pub(crate) fn has_aggregate(&self, name: &Name) -> bool {
         let is =

@@ -142,6 +142,8 @@ pub enum Operation {
         name: Name,
         /// What changes.
         change: AttributeChange,
+        /// `CASCADE`: tables of the type change with it.
+        cascade: bool,
     },
     /// `ALTER TYPE … RENAME VALUE`
     RenameEnumLabel {

@@ -293,7 +293,7 @@ impl Reader<'_> {
                 }
                 self.uses_relation(&name);
             }
-            Operation::AlterComposite { name, change } => {
+            Operation::AlterComposite { name, change, .. } => {
                 let of = self.schema.resolve_type(name);
                 for table in self.schema.of_type(&of) {
                     self.access.uses.insert(Key::Relation(table.clone()));
@@ -303,8 +303,19 @@ impl Reader<'_> {
                 }
                 self.access.defines.insert(Key::Type(of.to_string()));
             }
+            Operation::DropType { name, cascade, .. } => {
+                let of = self.schema.resolve_type(name);
+                if *cascade {
+                    self.access.defines.extend(self.schema.of_type(&of).cloned().map(Key::Relation));
+                    for (table, column) in self.schema.columns_of_type(&of) {
+                        self.access.uses.insert(Key::Relation(table.clone()));
+                        self.access.defines.insert(shape_of(&table));
+                        self.access.defines.insert(Key::Column(table, column));
+                    }
+                }
+                self.access.defines.insert(Key::Type(of.to_string()));
+            }
             Operation::CreateType { name, .. }
-            | Operation::DropType { name, .. }
             | Operation::AlterDomain { name, .. }
             | Operation::RenameEnumLabel { name, .. } => {
                 self.access.defines.insert(Key::Type((self.after)().resolve_type(name).to_string()));

@@ -108,7 +108,8 @@ impl Catalog<'_> {
             let mut users = self.schema.user_types().filter(|(other, _)| *other != name);
             users.find(|(_, t)| t.parts().any(|part| part.base() == shown)).map(|(other, _)| format!("type {other}"))
         };
-        let user = columns.or_else(types).or_else(|| self.functions_of_type(&shown).next())?;
+        let typed = || self.schema.of_type(name).next().map(|table| format!("table {table}"));
+        let user = columns.or_else(typed).or_else(types).or_else(|| self.functions_of_type(&shown).next())?;
         Some(format!("cannot drop type {name} because other objects depend on it: {user}"))
     }
 

@@ -197,7 +197,12 @@ impl Catalog<'_> {
         if concurrently && empties {
             return Some("REFRESH options CONCURRENTLY and WITH NO DATA cannot be used together".to_owned());
         }
-        (concurrently && relation.unfilled)
-            .then(|| "CONCURRENTLY cannot be used when the materialized view is not populated".to_owned())
+        if concurrently && relation.unfilled {
+            return Some("CONCURRENTLY cannot be used when the materialized view is not populated".to_owned());
+        }
+        // What it reads may have no rows itself.
+        let unfilled = |read: &&QName| self.schema.relation(read).is_some_and(|read| read.unfilled);
+        let read = relation.reads.iter().find(unfilled).filter(|_| !empties)?;
+        Some(format!("materialized view \"{}\" has not been populated", read.name))
     }
 }

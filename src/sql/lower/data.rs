@@ -246,6 +246,7 @@ fn selected_into(query: &Query) -> Option<CreateTable> {
         partitioned: false,
         partition_key: Vec::new(),
         partition_values: Vec::new(),
+        unfilled: false,
         query: Some((query_shape(&query), super::query::query(&query))),
     })
 }
