@@ -207,14 +207,15 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
             let inside = schema.relations().filter(|(n, r)| n.schema == *name && r.kind != RelationKind::Sequence);
             let functions = schema.all_functions().map(|(function, _)| function).filter(|f| f.schema == *name);
             let called = functions.flat_map(|function| called_by(function, schema));
-            let all: BTreeSet<QName> = inside.flat_map(|(n, _)| dropped(n, true, schema)).chain(called).collect();
+            let types = schema.user_types().map(|(of, _)| of).filter(|of| of.schema == *name);
+            let typed = types.flat_map(|of| of_type(of, schema));
+            let inside = inside.flat_map(|(n, _)| dropped(n, true, schema));
+            let all: BTreeSet<QName> = inside.chain(called).chain(typed).collect();
             all.iter().fold(on_all, |h, name| h.lock(name, LockMode::AccessExclusive))
         }
         // Tables of the type change with it.
         Operation::DropType { name, cascade: true, .. } => {
-            let name = schema.resolve_type(name);
-            let columns = schema.columns_of_type(&name).into_iter().map(|(table, _)| table);
-            let tables: BTreeSet<QName> = schema.of_type(&name).cloned().chain(columns).collect();
+            let tables: BTreeSet<QName> = of_type(&schema.resolve_type(name), schema).into_iter().collect();
             tables.iter().fold(on_all, |h, table| h.lock(table, LockMode::AccessExclusive))
         }
         Operation::AlterComposite { name, change, .. } => {
@@ -325,6 +326,11 @@ fn dropped(name: &QName, cascade: bool, schema: &Schema) -> Vec<QName> {
         locked.extend(tables);
         if cascade {
             locked.extend(schema.with_readers(|(read, _)| *read == name));
+            locked.extend(of_type(&name, schema));
+            // Defaults that draw from its sequences.
+            let own = |r: &Relation| r.owned_by.as_ref().is_some_and(|(of, _)| *of == name);
+            let counters = schema.relations().filter(|(_, r)| r.kind == RelationKind::Sequence && own(r));
+            locked.extend(counters.flat_map(|(counter, _)| schema.drawing(counter)).map(|(table, _)| table.clone()));
         }
         let heirs = schema.children(&name).filter(|_| cascade).cloned();
         falling.extend(views.into_iter().chain(partitions(&name, schema)).chain(heirs));
@@ -334,6 +340,13 @@ fn dropped(name: &QName, cascade: bool, schema: &Schema) -> Vec<QName> {
     locked.retain(|name| !falling.contains(name));
     falling.extend(locked);
     falling
+}
+
+/// The tables that lose something with a type: columns, defaults, or themselves.
+fn of_type(name: &QName, schema: &Schema) -> Vec<QName> {
+    let columns = schema.columns_of_type(name).into_iter().chain(schema.defaults_of_type(name));
+    let columns = columns.chain(schema.checks_of_type(name));
+    schema.of_type(name).cloned().chain(columns.map(|(table, _)| table)).collect()
 }
 
 fn is_partitioned(table: &QName, schema: &Schema) -> bool {

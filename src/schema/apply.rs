@@ -408,6 +408,7 @@ impl Change {
         self.published(name, |tables| _ = tables.remove(name));
         self.schema.unlink(name, &relation);
         self.drop_readers(|(read, _)| read == name);
+        self.drop_of_type(name);
         if relation.kind == RelationKind::Sequence {
             let drawing: Vec<_> =
                 self.schema.drawing(name).map(|(table, column)| (table.clone(), column.name.clone())).collect();
@@ -784,11 +785,12 @@ impl Change {
         }
         let types: Vec<_> = self.schema.types.keys().filter(|n| n.schema == *name).cloned().collect();
         for name in types {
-            self.schema.types.remove(&name);
-            self.touched.insert(Object::Type(name));
+            self.drop_type(&Name::qualified(name.schema, name.name), true, true);
         }
         let functions: Vec<_> = self.schema.functions.keys().filter(|n| n.schema == *name).cloned().collect();
         for name in functions {
+            self.drop_triggers_of(&name);
+            self.drop_callers_of(&name);
             self.schema.functions.remove(&name);
             self.touched.insert(Object::Function(name));
         }

@@ -287,7 +287,7 @@ impl Change {
     }
 
     /// What else calls a function goes with it: views, and parts of tables.
-    fn drop_callers_of(&mut self, function: &QName) {
+    pub(super) fn drop_callers_of(&mut self, function: &QName) {
         for (name, caller) in self.schema.callers(function) {
             match caller {
                 Caller::View => self.remove(&name),

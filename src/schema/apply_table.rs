@@ -11,7 +11,8 @@ use crate::sql::operation::{
     ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateTable, DefaultValue, Ident, Like, RelationKind,
     TableChange,
 };
-use crate::sql::query::{Expr, Kept};
+use crate::sql::query::{At, Expr, Kept};
+use std::sync::Arc;
 
 impl Change {
     /// The columns that the LIKE elements written at some places bring.
@@ -363,9 +364,20 @@ impl Change {
                     other => other,
                 });
                 let default = self.default_of(written, &value, Some(data_type));
+                // What the default was a value of stays part of it.
+                let of = old.and_then(|old| old.data_type.clone());
+                let of = of.filter(|of| self.schema.user_type_named(&of.base()).is_some());
+                let cast = |value: Arc<Expr>, of: TypeName| {
+                    let inner = Expr::Cast(Box::new(Expr::clone(&value)), of, At::default());
+                    Arc::new(Expr::Cast(Box::new(inner), data_type.clone(), At::default()))
+                };
+                let kept = value.zip(of).map(|(value, of)| cast(value, of));
                 self.edit_column(table, column, |c| {
                     c.data_type = Some(data_type.clone());
                     c.default = default;
+                    if kept.is_some() {
+                        c.value = kept;
+                    }
                 });
             }
             TableChange::SetDefault { column, default, runs, value } => {

@@ -54,22 +54,28 @@ impl Change {
         for table in self.schema.of_type(&name).cloned().collect::<Vec<_>>() {
             self.remove(&table);
         }
-        for (table, column) in self.schema.columns_of_type(&name) {
+        self.drop_of_type(&name);
+    }
+
+    /// What goes with a type, or with a relation as the type of its rows: columns, defaults and functions, and domains over it.
+    pub(super) fn drop_of_type(&mut self, name: &QName) {
+        for (table, column) in self.schema.columns_of_type(name) {
             self.change_table(&table, &TableChange::DropColumn { column, if_exists: true, cascade: true });
         }
+        for (table, column) in self.schema.defaults_of_type(name) {
+            self.change_table(&table, &TableChange::DropDefault { column });
+        }
         let shown = name.to_string();
+        for (table, check) in self.schema.checks_of_type(name) {
+            self.edit(&table, |relation| _ = relation.constraints.remove(&check));
+        }
         let functions = self.schema.all_functions().filter(|(_, function)| function.is_of_type(&shown));
         for function in functions.map(|(function, _)| function.clone()).collect::<BTreeSet<_>>() {
             self.drop_functions_of_type(&function, &shown);
         }
         let over = |definition: &UserType| matches!(definition, UserType::Domain { base, .. } if base.base() == shown);
-        let domains: Vec<_> = self
-            .schema
-            .user_types()
-            .filter(|(_, definition)| over(definition))
-            .map(|(other, _)| other.clone())
-            .collect();
-        for domain in domains {
+        let domains = self.schema.user_types().filter(|(_, definition)| over(definition));
+        for domain in domains.map(|(other, _)| other.clone()).collect::<Vec<_>>() {
             self.drop_type(&Name::qualified(domain.schema, domain.name), true, true);
         }
     }

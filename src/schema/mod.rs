@@ -29,6 +29,7 @@ use crate::sql::{Name, TypeName};
 use crate::sql::operation::{
     DefaultValue, Ident, ObjectChange, ObjectKind, OnDelete, Operation, RelationKind, ReplicaIdentity,
 };
+use crate::sql::query::Expr;
 
 pub(crate) use apply::every_privilege;
 #[cfg(feature = "live")]
@@ -418,6 +419,37 @@ impl Schema {
         tables
             .flat_map(|(table, relation)| {
                 let columns = relation.columns.iter().filter(|column| of_type(column));
+                columns.map(|column| (table.clone(), column.name.clone())).collect::<Vec<_>>()
+            })
+            .collect()
+    }
+
+    /// The checks that cast to a type, with their tables.
+    pub(crate) fn checks_of_type(&self, name: &QName) -> Vec<(QName, Ident)> {
+        let cast = format!("::{name}");
+        let casts = |constraint: &Constraint| match &constraint.kind {
+            TableRule::Check { expression, .. } => expression.match_indices(&*cast).any(|(at, _)| {
+                let behind = expression[at + cast.len()..].chars().next();
+                behind.is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != '.')
+            }),
+            _ => false,
+        };
+        self.relations()
+            .flat_map(|(table, relation)| {
+                let checks = relation.constraints.iter().filter(|(_, constraint)| casts(constraint));
+                checks.map(|(check, _)| (table.clone(), check.clone())).collect::<Vec<_>>()
+            })
+            .collect()
+    }
+
+    /// The columns whose defaults cast to a type: the type cannot go without them.
+    pub(crate) fn defaults_of_type(&self, name: &QName) -> Vec<(QName, Ident)> {
+        let shown = name.to_string();
+        let casts = |expr: &Expr| matches!(expr, Expr::Cast(_, to, _) if to.base() == shown);
+        let of_type = |column: &&Shared<Column>| column.value.as_ref().is_some_and(|value| value.any(&casts));
+        self.relations()
+            .flat_map(|(table, relation)| {
+                let columns = relation.columns.iter().filter(of_type);
                 columns.map(|column| (table.clone(), column.name.clone())).collect::<Vec<_>>()
             })
             .collect()

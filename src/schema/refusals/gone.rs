@@ -109,7 +109,15 @@ impl Catalog<'_> {
             users.find(|(_, t)| t.parts().any(|part| part.base() == shown)).map(|(other, _)| format!("type {other}"))
         };
         let typed = || self.schema.of_type(name).next().map(|table| format!("table {table}"));
-        let user = columns.or_else(typed).or_else(types).or_else(|| self.functions_of_type(&shown).next())?;
+        let default = || {
+            if let Some((table, column)) = self.schema.defaults_of_type(name).into_iter().next() {
+                return Some(format!("default value for column {column} of table {table}"));
+            }
+            let (table, check) = self.schema.checks_of_type(name).into_iter().next()?;
+            Some(format!("constraint {check} on table {table}"))
+        };
+        let user =
+            columns.or_else(typed).or_else(default).or_else(types).or_else(|| self.functions_of_type(&shown).next())?;
         Some(format!("cannot drop type {name} because other objects depend on it: {user}"))
     }
 

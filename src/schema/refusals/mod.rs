@@ -147,6 +147,12 @@ pub(super) fn of(schema: &Schema, operation: &Operation) -> Option<String> {
         Operation::AlterSequence { name, .. } if catalog.is_no_sequence(name) => {
             Some(format!("\"{}\" is not a sequence", name.name))
         }
+        Operation::AlterSequence { name, owned_by, disowned, .. }
+            if (*disowned || owned_by.is_some())
+                && schema.relation(&schema.resolve(name)).is_some_and(|sequence| sequence.internal) =>
+        {
+            Some("cannot change ownership of identity sequence".to_owned())
+        }
         Operation::CreateSequence { owned_by: Some((table, column)), .. }
         | Operation::AlterSequence { owned_by: Some((table, column)), .. } => catalog.column_of(table, column),
         Operation::AddEnumLabel { name, if_not_exists, label, position } => {
