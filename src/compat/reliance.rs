@@ -158,7 +158,7 @@ impl<'a> View<'a> {
     fn relies(&self, capability: &Capability) -> Option<bool> {
         let uses = &self.look.uses;
         match capability {
-            Capability::Relation(relation) => match self.touches(relation) {
+            Capability::Relation(relation) | Capability::Filled(relation) => match self.touches(relation) {
                 true => Some(true),
                 false => self.quotes(relation).then_some(false),
             },

@@ -556,6 +556,7 @@ fn apart(old: &Relation, new: &Relation, same_types: bool) -> (Relation, Relatio
         force_row_security: of.force_row_security,
         read_only: of.read_only,
         check_option: of.check_option,
+        unfilled: of.unfilled,
         ..Relation::new(of.kind)
     };
     (reduced(old, columns(old, new)), reduced(new, columns(new, old)))
@@ -631,6 +632,9 @@ pub(super) fn of_relation(schema: &Schema, name: &QName, relation: &Relation) ->
     }
     if !relation.hides_rows() {
         found.insert(Capability::RowsVisible(name.clone()));
+    }
+    if relation.kind == RelationKind::MaterializedView && !relation.unfilled {
+        found.insert(Capability::Filled(name.clone()));
     }
     if !relation.hides_from_owner() {
         found.insert(behaviour::visible_to_owner(name));

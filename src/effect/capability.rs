@@ -145,6 +145,8 @@ pub enum Capability {
     },
     /// Rows can be seen and written without passing this policy or the absence of any.
     RowsVisible(QName),
+    /// A materialized view has rows: nobody can read one without.
+    Filled(QName),
     /// A role holds a privilege on a relation.
     Privilege {
         /// The relation.
@@ -361,6 +363,7 @@ impl Capability {
             | Self::AcceptsNull { .. }
             | Self::Unruled { .. }
             | Self::RowsVisible(_)
+            | Self::Filled(_)
             | Self::Privilege { .. }
             | Self::Policy { .. }
             | Self::Fits { .. }
@@ -436,7 +439,8 @@ impl Capability {
             | Self::Width(relation)
             | Self::Definition(relation)
             | Self::Identified(relation)
-            | Self::RowsVisible(relation) => Some(relation),
+            | Self::RowsVisible(relation)
+            | Self::Filled(relation) => Some(relation),
             Self::Read { relation, .. }
             | Self::Write { relation, .. }
             | Self::Values { relation, .. }
@@ -527,6 +531,7 @@ impl fmt::Display for Capability {
             Self::FastPath { relation, index } => write!(f, "queries of {relation} can use index {index}"),
             Self::Trigger { relation, name } => write!(f, "writes to {relation} run trigger {name}"),
             Self::Untriggered { relation, name } => write!(f, "writes to {relation} do not run trigger {name}"),
+            Self::Filled(relation) => write!(f, "{relation} can be read: it is filled"),
             Self::RowsVisible(relation) => write!(f, "rows of {relation} are not hidden by row security"),
             Self::Privilege { relation, role, privilege } => write!(f, "{role} may {privilege} on {relation}"),
             Self::Held { relation, role, privilege } => {

@@ -10,7 +10,8 @@ use crate::schema::{Constraint, QName, Relation, Schema, TableRule};
 use crate::shared::Shared;
 use crate::sql::Operation;
 use crate::sql::operation::{
-    ConstraintDefinition, ConstraintKind, DataVerb, DefaultValue, DomainChange, Ident, RelationKind, TableChange,
+    AttributeChange, ConstraintDefinition, ConstraintKind, DataVerb, DefaultValue, DomainChange, Ident, RelationKind,
+    TableChange,
 };
 
 /// PostgreSQL's table lock modes that matter to clients, weakest first.
@@ -206,8 +207,24 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
             let inside = schema.relations().filter(|(n, r)| n.schema == *name && r.kind != RelationKind::Sequence);
             let functions = schema.all_functions().map(|(function, _)| function).filter(|f| f.schema == *name);
             let called = functions.flat_map(|function| called_by(function, schema));
-            let all: BTreeSet<QName> = inside.flat_map(|(n, _)| dropped(n, true, schema)).chain(called).collect();
+            let types = schema.user_types().map(|(of, _)| of).filter(|of| of.schema == *name);
+            let typed = types.flat_map(|of| of_type(of, schema));
+            let inside = inside.flat_map(|(n, _)| dropped(n, true, schema));
+            let all: BTreeSet<QName> = inside.chain(called).chain(typed).collect();
             all.iter().fold(on_all, |h, name| h.lock(name, LockMode::AccessExclusive))
+        }
+        // Tables of the type change with it.
+        Operation::DropType { name, cascade: true, .. } => {
+            let tables: BTreeSet<QName> = of_type(&schema.resolve_type(name), schema).into_iter().collect();
+            tables.iter().fold(on_all, |h, table| h.lock(table, LockMode::AccessExclusive))
+        }
+        Operation::AlterComposite { name, change, .. } => {
+            let rewrite = matches!(change, AttributeChange::SetType { .. });
+            let tables = schema.resolve_type(name);
+            schema.of_type(&tables).fold(none, |h, table| Hazard {
+                rewrite: h.rewrite || rewrite,
+                ..h.lock(table, LockMode::AccessExclusive)
+            })
         }
         Operation::RenameRelation { kind: RelationKind::Index, .. } => none,
         Operation::RenameRelation { name, .. } | Operation::MoveRelation { name, .. } => {
@@ -237,7 +254,7 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
         Operation::CreateView(view) if view.or_replace => {
             none.lock(&schema.resolve(&view.name), LockMode::AccessExclusive)
         }
-        Operation::RefreshView { name, concurrently } => {
+        Operation::RefreshView { name, concurrently, .. } => {
             let mode = if *concurrently { LockMode::Exclusive } else { LockMode::AccessExclusive };
             Hazard { scan: true, rewrite: !concurrently, ..none }.lock(&schema.resolve(name), mode)
         }
@@ -309,6 +326,11 @@ fn dropped(name: &QName, cascade: bool, schema: &Schema) -> Vec<QName> {
         locked.extend(tables);
         if cascade {
             locked.extend(schema.with_readers(|(read, _)| *read == name));
+            locked.extend(of_type(&name, schema));
+            // Defaults that draw from its sequences.
+            let own = |r: &Relation| r.owned_by.as_ref().is_some_and(|(of, _)| *of == name);
+            let counters = schema.relations().filter(|(_, r)| r.kind == RelationKind::Sequence && own(r));
+            locked.extend(counters.flat_map(|(counter, _)| schema.drawing(counter)).map(|(table, _)| table.clone()));
         }
         let heirs = schema.children(&name).filter(|_| cascade).cloned();
         falling.extend(views.into_iter().chain(partitions(&name, schema)).chain(heirs));
@@ -318,6 +340,13 @@ fn dropped(name: &QName, cascade: bool, schema: &Schema) -> Vec<QName> {
     locked.retain(|name| !falling.contains(name));
     falling.extend(locked);
     falling
+}
+
+/// The tables that lose something with a type: columns, defaults, or themselves.
+fn of_type(name: &QName, schema: &Schema) -> Vec<QName> {
+    let columns = schema.columns_of_type(name).into_iter().chain(schema.defaults_of_type(name));
+    let columns = columns.chain(schema.checks_of_type(name));
+    schema.of_type(name).cloned().chain(columns.map(|(table, _)| table)).collect()
 }
 
 fn is_partitioned(table: &QName, schema: &Schema) -> bool {

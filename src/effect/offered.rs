@@ -67,6 +67,7 @@ impl Capability {
             Self::Trigger { name, .. } => relation.triggers.get(name) == Some(&true),
             Self::Untriggered { name, .. } => !relation.triggers.contains_key(name),
             Self::RowsVisible(_) => !relation.hides_rows(),
+            Self::Filled(_) => relation.kind == RelationKind::MaterializedView && !relation.unfilled,
             Self::Policy { name, text, .. } => {
                 let same = |p: &crate::schema::Policy| !p.restrictive && p.text == *text;
                 relation.row_security && relation.policies.get(name).is_some_and(same)

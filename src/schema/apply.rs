@@ -115,13 +115,7 @@ impl Change {
             Operation::CreateType { name, if_not_exists, definition } => {
                 self.create_type(name, *if_not_exists, definition)
             }
-            Operation::DropType { name, if_exists, .. } => {
-                let name = self.schema.resolve_type(name);
-                if self.schema.types.remove(&name).is_none() && !if_exists {
-                    self.missing(format!("type {name}"));
-                }
-                self.touched.insert(Object::Type(name));
-            }
+            Operation::DropType { name, if_exists, cascade } => self.drop_type(name, *if_exists, *cascade),
             Operation::RenameType { name, to } => self.rename_type(name, to),
             Operation::AddEnumLabel { name, label, position, .. } => {
                 self.edit_enum(name, |labels| {
@@ -135,7 +129,7 @@ impl Change {
                 });
             }
             Operation::AlterDomain { name, change } => self.alter_domain(name, change),
-            Operation::AlterComposite { name, change } => self.alter_composite(name, change),
+            Operation::AlterComposite { name, change, .. } => self.alter_composite(name, change),
             Operation::RenameEnumLabel { name, from, to } => self.edit_enum(name, |labels| {
                 if let Some(label) = labels.iter_mut().find(|l| *l == from) {
                     *label = to.clone();
@@ -144,14 +138,14 @@ impl Change {
             Operation::CreateSequence { name, if_not_exists, temporary, owned_by } => {
                 self.create_sequence(name, *if_not_exists, *temporary, owned_by.as_ref());
             }
-            Operation::AlterSequence { name, if_exists, owned_by, .. } => {
+            Operation::AlterSequence { name, if_exists, owned_by, disowned, .. } => {
                 let name = self.schema.resolve(name);
                 if *if_exists && self.schema.relation(&name).is_none() {
                     return;
                 }
                 let owner = owned_by.as_ref().map(|(table, column)| (self.schema.resolve(table), column.clone()));
                 self.edit(&name, |sequence| {
-                    if owner.is_some() {
+                    if owner.is_some() || *disowned {
                         sequence.owned_by = owner;
                     }
                 });
@@ -269,9 +263,15 @@ impl Change {
             }
             Operation::Lock { tables, .. } => tables.iter().for_each(|table| self.demand(table)),
             Operation::Maintenance { table: Some(name), .. }
-            | Operation::RefreshView { name, .. }
             | Operation::Reindex { name: Some(name), .. }
             | Operation::Comment { relation: Some((name, None)), .. } => self.demand(name),
+            Operation::RefreshView { name, empties, .. } => {
+                self.demand(name);
+                let view = self.schema.resolve(name);
+                if self.schema.relation(&view).is_some_and(|found| found.unfilled != *empties) {
+                    self.edit(&view, |found| found.unfilled = *empties);
+                }
+            }
             Operation::Session { search_path: None, .. }
             | Operation::Reindex { name: None, .. }
             | Operation::Comment { .. }
@@ -408,6 +408,7 @@ impl Change {
         self.published(name, |tables| _ = tables.remove(name));
         self.schema.unlink(name, &relation);
         self.drop_readers(|(read, _)| read == name);
+        self.drop_of_type(name);
         if relation.kind == RelationKind::Sequence {
             let drawing: Vec<_> =
                 self.schema.drawing(name).map(|(table, column)| (table.clone(), column.name.clone())).collect();
@@ -646,6 +647,7 @@ impl Change {
             deferrable: false,
             method: Some(index.method.clone()),
             kinds: resolve::kinds_of(index.kinds()),
+            sorted: index.sorted,
             // `ON ONLY` a partitioned table: complete once every partition has its own.
             valid: !index.only || partitions.is_empty(),
         };
@@ -783,11 +785,12 @@ impl Change {
         }
         let types: Vec<_> = self.schema.types.keys().filter(|n| n.schema == *name).cloned().collect();
         for name in types {
-            self.schema.types.remove(&name);
-            self.touched.insert(Object::Type(name));
+            self.drop_type(&Name::qualified(name.schema, name.name), true, true);
         }
         let functions: Vec<_> = self.schema.functions.keys().filter(|n| n.schema == *name).cloned().collect();
         for name in functions {
+            self.drop_triggers_of(&name);
+            self.drop_callers_of(&name);
             self.schema.functions.remove(&name);
             self.touched.insert(Object::Function(name));
         }

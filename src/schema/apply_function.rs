@@ -89,6 +89,20 @@ impl Change {
         }
     }
 
+    /// Those functions of a name that name a type which goes, and what calls them.
+    pub(super) fn drop_functions_of_type(&mut self, name: &QName, shown: &str) {
+        self.touched.insert(Object::Function(name.clone()));
+        let mut overloads = self.schema.functions(name).to_vec();
+        overloads.retain(|function| !function.is_of_type(shown));
+        if overloads.is_empty() {
+            self.drop_triggers_of(name);
+            self.drop_callers_of(name);
+            self.schema.functions.remove(name);
+        } else {
+            self.schema.functions.insert(name.clone(), Arc::new(overloads));
+        }
+    }
+
     pub(super) fn alter_function(
         &mut self,
         name: &Name,
@@ -273,7 +287,7 @@ impl Change {
     }
 
     /// What else calls a function goes with it: views, and parts of tables.
-    fn drop_callers_of(&mut self, function: &QName) {
+    pub(super) fn drop_callers_of(&mut self, function: &QName) {
         for (name, caller) in self.schema.callers(function) {
             match caller {
                 Caller::View => self.remove(&name),

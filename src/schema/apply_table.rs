@@ -1,7 +1,8 @@
 //! `CREATE TABLE` and the sub-commands of `ALTER TABLE`.
 
+use super::Schema;
 use super::apply::Change;
-use super::model::{Column, Constraint, Index, QName, Relation, TableRule};
+use super::model::{Column, Constraint, Index, QName, Relation, TableRule, UserType};
 use super::naming;
 use super::resolve::{COUNTERS, default_fails, is_null};
 use crate::shared::Shared;
@@ -10,7 +11,8 @@ use crate::sql::operation::{
     ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateTable, DefaultValue, Ident, Like, RelationKind,
     TableChange,
 };
-use crate::sql::query::{Expr, Kept};
+use crate::sql::query::{At, Expr, Kept};
+use std::sync::Arc;
 
 impl Change {
     /// The columns that the LIKE elements written at some places bring.
@@ -53,7 +55,7 @@ impl Change {
             matches!(c.default, Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault))
         };
         for column in other.columns.iter().filter(|_| like.identity).filter(identity) {
-            self.sequence_named(name, &column.name);
+            self.sequence_named(name, &column.name, true);
         }
         let checks =
             other.constraints.iter().filter(|(_, c)| like.constraints && matches!(c.kind, TableRule::Check { .. }));
@@ -126,10 +128,24 @@ impl Change {
                 return;
             }
         }
+        if let Some(of) = &table.of_type {
+            let of = self.schema.resolve_type(of);
+            match self.schema.user_type(&of) {
+                Some(UserType::Composite(attributes)) => {
+                    let column = |(name, data_type): &(Ident, crate::sql::TypeName)| {
+                        Shared::new(Column { data_type: Some(data_type.clone()), ..Column::unknown(name.clone()) })
+                    };
+                    relation.columns.extend(attributes.iter().map(column));
+                }
+                _ => relation.columns_known = false,
+            }
+            relation.of_type = Some(of);
+        }
         for (at, definition) in table.columns.iter().enumerate() {
             relation.columns.extend(self.alike(table, at..at + 1));
             relation.columns.push(self.defined(definition).into());
             relation.runs.extend(definition.runs.iter().cloned());
+            relation.not_nulls.extend(named_not_null(definition));
         }
         relation.columns.extend(self.alike(table, table.columns.len()..usize::MAX));
         self.insert(name.clone(), relation);
@@ -186,18 +202,19 @@ impl Change {
         if !column.serial && !identity {
             return;
         }
-        let sequence = self.sequence_named(table, &column.name);
+        let sequence = self.sequence_named(table, &column.name, identity);
         if column.serial {
             self.edit_column(table, &column.name, |c| c.draws = vec![sequence]);
         }
     }
 
     /// A sequence owned by a column, under the name that PostgreSQL makes up.
-    fn sequence_named(&mut self, table: &QName, column: &Ident) -> QName {
+    fn sequence_named(&mut self, table: &QName, column: &Ident, internal: bool) -> QName {
         let name = naming::free_name(&table.name, Some(column), "seq", |n| self.taken(&table.schema, n));
         let name = QName { schema: table.schema.clone(), name };
         let mut sequence = self.newborn(&name, RelationKind::Sequence);
         sequence.owned_by = Some((table.clone(), column.clone()));
+        sequence.internal = internal;
         self.insert(name.clone(), sequence);
         name
     }
@@ -311,6 +328,7 @@ impl Change {
                 self.edit(table, |relation| {
                     relation.columns.push(column.into());
                     relation.runs.extend(definition.runs.iter().cloned());
+                    relation.not_nulls.extend(named_not_null(definition));
                 });
                 self.sequence_for(table, definition);
                 for constraint in constraints {
@@ -346,9 +364,20 @@ impl Change {
                     other => other,
                 });
                 let default = self.default_of(written, &value, Some(data_type));
+                // What the default was a value of stays part of it.
+                let of = old.and_then(|old| old.data_type.clone());
+                let of = of.filter(|of| self.schema.user_type_named(&of.base()).is_some());
+                let cast = |value: Arc<Expr>, of: TypeName| {
+                    let inner = Expr::Cast(Box::new(Expr::clone(&value)), of, At::default());
+                    Arc::new(Expr::Cast(Box::new(inner), data_type.clone(), At::default()))
+                };
+                let kept = value.zip(of).map(|(value, of)| cast(value, of));
                 self.edit_column(table, column, |c| {
                     c.data_type = Some(data_type.clone());
                     c.default = default;
+                    if kept.is_some() {
+                        c.value = kept;
+                    }
                 });
             }
             TableChange::SetDefault { column, default, runs, value } => {
@@ -392,6 +421,7 @@ impl Change {
                         runs: Vec::new(),
                         needs: Vec::new(),
                         value: None,
+                        not_null_name: None,
                         contradiction: None,
                     };
                     self.sequence_for(table, &definition);
@@ -402,9 +432,13 @@ impl Change {
                     matches!(c.default, Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault))
                 });
                 self.edit_column(table, column, |c| c.default = None);
+                let internal = |schema: &Schema, name: &QName| schema.relation(name).is_some_and(|r| r.internal);
                 if identity {
                     for sequence in self.owned(table, Some(column)) {
-                        self.remove(&sequence);
+                        // One that the column owned before is its own still.
+                        if internal(&self.schema, &sequence) {
+                            self.remove(&sequence);
+                        }
                     }
                 }
             }
@@ -771,6 +805,11 @@ fn distinct_keys(constraints: &[ConstraintDefinition]) -> Vec<ConstraintDefiniti
     // The others in the order in which they are written, which made-up names depend on.
     kept.sort_by_key(|k| constraints.iter().position(|c| c.kind == k.kind));
     kept
+}
+
+/// The NOT NULL of a new column that has a name, and that column.
+fn named_not_null(column: &ColumnDefinition) -> Option<(Ident, Ident)> {
+    Some((column.not_null_name.clone()?, column.name.clone()))
 }
 
 fn inherit(relation: &mut Relation, parent: &Relation) {

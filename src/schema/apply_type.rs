@@ -1,12 +1,12 @@
 //! Types: enums, composite types, domains.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::apply::{Change, Object, called};
 use super::model::{Column, QName, UserType};
 use super::naming;
 use crate::sql::Name;
-use crate::sql::operation::{AttributeChange, DefaultValue, DomainChange, Ident, TypeDefinition};
+use crate::sql::operation::{AttributeChange, DefaultValue, DomainChange, Ident, TableChange, TypeDefinition};
 
 impl Change {
     pub(super) fn create_type(&mut self, name: &Name, if_not_exists: bool, definition: &TypeDefinition) {
@@ -36,6 +36,48 @@ impl Change {
                 TypeDefinition::Other => UserType::Other,
             },
         );
+    }
+
+    pub(super) fn drop_type(&mut self, name: &Name, if_exists: bool, cascade: bool) {
+        let name = self.schema.resolve_type(name);
+        self.touched.insert(Object::Type(name.clone()));
+        if self.schema.types.remove(&name).is_none() {
+            if !if_exists {
+                self.missing(format!("type {name}"));
+            }
+            return;
+        }
+        if !cascade {
+            return;
+        }
+        // Its tables, columns and functions go with it, and so do domains over it.
+        for table in self.schema.of_type(&name).cloned().collect::<Vec<_>>() {
+            self.remove(&table);
+        }
+        self.drop_of_type(&name);
+    }
+
+    /// What goes with a type, or with a relation as the type of its rows: columns, defaults and functions, and domains over it.
+    pub(super) fn drop_of_type(&mut self, name: &QName) {
+        for (table, column) in self.schema.columns_of_type(name) {
+            self.change_table(&table, &TableChange::DropColumn { column, if_exists: true, cascade: true });
+        }
+        for (table, column) in self.schema.defaults_of_type(name) {
+            self.change_table(&table, &TableChange::DropDefault { column });
+        }
+        let shown = name.to_string();
+        for (table, check) in self.schema.checks_of_type(name) {
+            self.edit(&table, |relation| _ = relation.constraints.remove(&check));
+        }
+        let functions = self.schema.all_functions().filter(|(_, function)| function.is_of_type(&shown));
+        for function in functions.map(|(function, _)| function.clone()).collect::<BTreeSet<_>>() {
+            self.drop_functions_of_type(&function, &shown);
+        }
+        let over = |definition: &UserType| matches!(definition, UserType::Domain { base, .. } if base.base() == shown);
+        let domains = self.schema.user_types().filter(|(_, definition)| over(definition));
+        for domain in domains.map(|(other, _)| other.clone()).collect::<Vec<_>>() {
+            self.drop_type(&Name::qualified(domain.schema, domain.name), true, true);
+        }
     }
 
     pub(super) fn rename_type(&mut self, name: &Name, to: &Ident) {
@@ -128,6 +170,10 @@ impl Change {
             self.missing(format!("composite type {name}"));
             return;
         };
+        // Tables of the type change with it (`CASCADE`).
+        for table in self.schema.of_type(&name).cloned().collect::<Vec<_>>() {
+            self.alter_typed(&table, change);
+        }
         match change {
             AttributeChange::Add { attribute, data_type } => attributes.push((attribute.clone(), data_type.clone())),
             AttributeChange::Drop { attribute } => attributes.retain(|(name, _)| name != attribute),
@@ -140,6 +186,31 @@ impl Change {
             }
         }
         self.schema.insert_type(name, UserType::Composite(attributes));
+    }
+
+    /// What becomes of a table when the type changes whose attributes are its columns.
+    fn alter_typed(&mut self, table: &QName, change: &AttributeChange) {
+        let change = match change {
+            AttributeChange::Add { attribute, data_type } => {
+                let (attribute, data_type) = (attribute.clone(), data_type.clone());
+                return self.edit(table, |relation| {
+                    relation.columns.push(Column { data_type: Some(data_type), ..Column::unknown(attribute) }.into());
+                });
+            }
+            AttributeChange::Drop { attribute } => {
+                TableChange::DropColumn { column: attribute.clone(), if_exists: true, cascade: true }
+            }
+            AttributeChange::SetType { attribute, data_type } => {
+                let (attribute, data_type) = (attribute.clone(), data_type.clone());
+                return self.edit(table, |relation| {
+                    for column in relation.columns.iter_mut().filter(|column| column.name == attribute) {
+                        column.data_type = Some(data_type.clone());
+                    }
+                });
+            }
+            AttributeChange::Rename { from, to } => TableChange::RenameColumn { from: from.clone(), to: to.clone() },
+        };
+        self.change_table(table, &change);
     }
 
     pub(super) fn edit_enum(&mut self, name: &Name, edit: impl FnOnce(&mut Vec<Ident>)) {

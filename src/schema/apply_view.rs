@@ -29,6 +29,7 @@ impl Change {
         };
         relation.definition.clone_from(&view.definition);
         relation.check_option = view.check_option;
+        relation.unfilled = view.materialized && view.unfilled;
         let (columns, uses) = self.typed(&view.query, &view.body);
         relation.columns_known = columns.is_some();
         relation.columns = columns.unwrap_or_default().into_iter().map(Shared::new).collect();

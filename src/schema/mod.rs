@@ -29,6 +29,7 @@ use crate::sql::{Name, TypeName};
 use crate::sql::operation::{
     DefaultValue, Ident, ObjectChange, ObjectKind, OnDelete, Operation, RelationKind, ReplicaIdentity,
 };
+use crate::sql::query::Expr;
 
 pub(crate) use apply::every_privilege;
 #[cfg(feature = "live")]
@@ -405,6 +406,55 @@ impl Schema {
         Some(format!("{} {}", key.0.words(), key.1).trim_end().to_owned())
     }
 
+    /// The tables whose columns are the attributes of a composite type.
+    pub(crate) fn of_type(&self, name: &QName) -> impl Iterator<Item = &QName> {
+        self.relations().filter(move |(_, relation)| relation.of_type.as_ref() == Some(name)).map(|(table, _)| table)
+    }
+
+    /// The columns of tables whose type is one of these, or an array of it; those that are a parent's are the parent's.
+    pub(crate) fn columns_of_type(&self, name: &QName) -> Vec<(QName, Ident)> {
+        let shown = name.to_string();
+        let tables = self.relations().filter(|(_, relation)| relation.kind == RelationKind::Table);
+        let of_type = |column: &Column| column.data_type.as_ref().is_some_and(|of| of.base() == shown);
+        tables
+            .flat_map(|(table, relation)| {
+                let columns = relation.columns.iter().filter(|column| of_type(column));
+                columns.map(|column| (table.clone(), column.name.clone())).collect::<Vec<_>>()
+            })
+            .collect()
+    }
+
+    /// The checks that cast to a type, with their tables.
+    pub(crate) fn checks_of_type(&self, name: &QName) -> Vec<(QName, Ident)> {
+        let cast = format!("::{name}");
+        let casts = |constraint: &Constraint| match &constraint.kind {
+            TableRule::Check { expression, .. } => expression.match_indices(&*cast).any(|(at, _)| {
+                let behind = expression[at + cast.len()..].chars().next();
+                behind.is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != '.')
+            }),
+            _ => false,
+        };
+        self.relations()
+            .flat_map(|(table, relation)| {
+                let checks = relation.constraints.iter().filter(|(_, constraint)| casts(constraint));
+                checks.map(|(check, _)| (table.clone(), check.clone())).collect::<Vec<_>>()
+            })
+            .collect()
+    }
+
+    /// The columns whose defaults cast to a type: the type cannot go without them.
+    pub(crate) fn defaults_of_type(&self, name: &QName) -> Vec<(QName, Ident)> {
+        let shown = name.to_string();
+        let casts = |expr: &Expr| matches!(expr, Expr::Cast(_, to, _) if to.base() == shown);
+        let of_type = |column: &&Shared<Column>| column.value.as_ref().is_some_and(|value| value.any(&casts));
+        self.relations()
+            .flat_map(|(table, relation)| {
+                let columns = relation.columns.iter().filter(of_type);
+                columns.map(|column| (table.clone(), column.name.clone())).collect::<Vec<_>>()
+            })
+            .collect()
+    }
+
     /// Whether an aggregate of this name was made.
     pub(crate) fn has_aggregate(&self, name: &Name) -> bool {
         let is =
@@ -593,7 +643,7 @@ impl Schema {
             let is_own = |column: &Shared<Column>| {
                 column.holds.as_deref().and_then(|holds| holds.strip_prefix(&*prefix)) == Some(&*column.name)
             };
-            relation.origin.as_ref() == Some(name) && relation.columns.iter().all(is_own)
+            relation.origin.as_ref() == Some(name) && !relation.unfilled && relation.columns.iter().all(is_own)
         };
         // The rows of a materialized view are its own, and locked as a table's are.
         let has_rows =
@@ -608,6 +658,8 @@ impl Schema {
                 column.holds = Some(format!("{name}.{}", column.name).into());
             }
             table.origin = Some(name);
+            // Dumps of a schema leave the rows out, and applications fill their views themselves.
+            table.unfilled = false;
         }
         self
     }

@@ -123,6 +123,8 @@ pub struct Relation {
     pub parent: Option<QName>,
     /// The columns that it has of its own beside those of the table that it inherits from: they stay when those go.
     pub own: BTreeSet<Ident>,
+    /// Whether it is a materialized view that the release leaves without rows (`WITH NO DATA`): nobody can read it.
+    pub unfilled: bool,
     /// Whether a view takes no rows that it does not show.
     pub check_option: bool,
     /// The rows that it takes as a partition, as far as they are known.
@@ -131,6 +133,10 @@ pub struct Relation {
     pub default_partition: Option<QName>,
     /// The table and column that own a sequence.
     pub owned_by: Option<(QName, Ident)>,
+    /// The composite type that its columns are those of: `CREATE TABLE t OF type`.
+    pub of_type: Option<QName>,
+    /// Whether a sequence is that of an identity column: it goes with the identity, and the column needs it.
+    pub internal: bool,
     /// The name that a table bears in the schema that a release starts from, whatever it is called now; see
     /// [`Schema::followed`](super::Schema::followed).
     pub origin: Option<QName>,
@@ -172,10 +178,13 @@ impl Relation {
             replica_identity: ReplicaIdentity::default(),
             parent: None,
             own: BTreeSet::new(),
+            unfilled: false,
             check_option: false,
             bound: None,
             default_partition: None,
             owned_by: None,
+            of_type: None,
+            internal: false,
             origin: None,
         }
     }
@@ -526,13 +535,15 @@ pub struct Index {
     pub valid: bool,
     /// Of a unique index: the collations and operator classes of its key that are not what the columns have by themselves.
     pub kinds: BTreeMap<Ident, KeyKind>,
+    /// Whether a part of its key is sorted otherwise than by itself (`DESC`, `NULLS FIRST`): no constraint can take it over.
+    pub sorted: bool,
 }
 
 impl Index {
     /// Whether another finds and refuses the same, complete or not, a constraint's or not: one of a partition may be a part of it then.
     pub fn is_like(&self, other: &Self) -> bool {
         let method = |index: &Self| index.method.clone().unwrap_or_else(|| "btree".into());
-        let rest = |index: &Self| Self { valid: true, method: None, ..index.clone() };
+        let rest = |index: &Self| Self { valid: true, method: None, sorted: false, ..index.clone() };
         method(self) == method(other) && rest(self) == rest(other)
     }
 
@@ -553,6 +564,7 @@ impl Index {
             method,
             valid,
             kinds,
+            sorted: false,
         }
     }
 

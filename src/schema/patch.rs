@@ -142,7 +142,10 @@ fn merged(current: &Relation, was: &Relation, is: &Relation) -> Relation {
     one(was.parent != is.parent, &mut || next.parent = is.parent.clone());
     one(was.default_partition != is.default_partition, &mut || next.default_partition = is.default_partition.clone());
     one(was.owned_by != is.owned_by, &mut || next.owned_by = is.owned_by.clone());
+    one(was.of_type != is.of_type, &mut || next.of_type = is.of_type.clone());
+    one(was.internal != is.internal, &mut || next.internal = is.internal);
     one(was.unlogged != is.unlogged, &mut || next.unlogged = is.unlogged);
+    one(was.unfilled != is.unfilled, &mut || next.unfilled = is.unfilled);
     one(was.bound != is.bound, &mut || next.bound = is.bound.clone());
     one(was.partitioned != is.partitioned, &mut || next.partitioned = is.partitioned);
     next

@@ -29,6 +29,8 @@ pub(crate) struct Gaps {
     pub(crate) bound: bool,
     /// What it says, as far as bounds are held against each other.
     pub(crate) partition_bound: Option<Bound>,
+    /// The type of `CREATE TABLE t OF type`.
+    pub(crate) of_type: Option<Name>,
     /// `UNIQUE NULLS NOT DISTINCT` somewhere.
     pub(crate) nulls_collide: bool,
     /// `CHECK (…) NO INHERIT` somewhere.
@@ -413,12 +415,35 @@ impl Mender<'_> {
         }
     }
 
+    /// `CREATE TABLE t OF type`: the columns are those of a composite type.
+    fn typed_table(&mut self, solids: &[Solid]) {
+        let word = |i: usize| solids.get(i).filter(|s| s.depth == 0).and_then(|s| self.ident(Some(s)));
+        let Some(of) = (2..solids.len()).take_while(|i| solids[*i].depth == 0).find(|i| {
+            // A table may be called `of`.
+            let named = ["table", "exists"].iter().any(|w| self.is(solids.get(i - 1), w));
+            self.is(solids.get(*i), "of") && !named && word(i + 1).is_some()
+        }) else {
+            return;
+        };
+        let Some(first) = word(of + 1) else { return };
+        let second = word(of + 3).filter(|_| self.is_token(solids.get(of + 2), &Token::Period));
+        let end = if second.is_some() { of + 4 } else { of + 2 };
+        self.gaps.of_type = Some(match second {
+            Some(name) => Name { schema: Some(first), name },
+            None => Name { schema: None, name: first },
+        });
+        self.blank(&solids[of..end]);
+    }
+
     fn create_table(&mut self) {
         let solids = self.solid();
         let body = (0..solids.len()).find(|i| solids[*i].depth == 0 && self.is(solids.get(*i), "as"));
         let solids = &solids[..body.unwrap_or(solids.len())];
         let partition_of =
             (0..solids.len()).find(|i| solids[*i].depth == 0 && self.reads(solids, *i, &["partition", "of"]));
+        if partition_of.is_none() {
+            self.typed_table(solids);
+        }
         if let Some(open) = solids.iter().position(|s| s.depth == 0 && self.tokens[s.at].token == Token::LParen) {
             let close = self.group(solids, open);
             match partition_of {

@@ -90,6 +90,8 @@ pub enum Operation {
         name: Name,
         /// `CONCURRENTLY`
         concurrently: bool,
+        /// `WITH NO DATA`
+        empties: bool,
     },
     /// `CREATE TYPE` and `CREATE DOMAIN`
     CreateType {
@@ -140,6 +142,8 @@ pub enum Operation {
         name: Name,
         /// What changes.
         change: AttributeChange,
+        /// `CASCADE`: tables of the type change with it.
+        cascade: bool,
     },
     /// `ALTER TYPE … RENAME VALUE`
     RenameEnumLabel {
@@ -171,6 +175,8 @@ pub enum Operation {
         changes_values: bool,
         /// `OWNED BY table.column`
         owned_by: Option<(Name, Ident)>,
+        /// `OWNED BY NONE`
+        disowned: bool,
     },
     /// `CREATE [OR REPLACE] FUNCTION|PROCEDURE`
     CreateFunction(Box<CreateFunction>),
@@ -545,6 +551,8 @@ pub struct CreateIndex {
     pub nulls_collide: bool,
     /// `ON ONLY`
     pub only: bool,
+    /// Whether a part of its key is sorted otherwise than by itself: `DESC`, `NULLS FIRST`.
+    pub sorted: bool,
 }
 
 impl CreateIndex {
@@ -580,6 +588,8 @@ pub struct CreateView {
     pub body: Arc<QueryExpression>,
     /// `WITH CHECK OPTION`
     pub check_option: bool,
+    /// `WITH NO DATA`
+    pub unfilled: bool,
     /// Its query in digests, to tell two apart: first of all but its output, then of each column of the output.
     pub definition: Vec<Ident>,
 }

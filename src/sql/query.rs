@@ -76,6 +76,8 @@ pub struct QueryExpression {
     pub order_by: Vec<Expr>,
     /// `LIMIT`, `OFFSET`, `FETCH`
     pub limits: Vec<Expr>,
+    /// `FOR UPDATE`, `FOR SHARE` and their kind: the table that `OF` names, or all.
+    pub locks: Vec<Option<Ident>>,
 }
 
 /// One `WITH` query.

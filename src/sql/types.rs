@@ -42,6 +42,10 @@ impl TypeName {
     /// The name without modifiers and array brackets: `character varying(20)[]` → `character varying`.
     pub fn base(&self) -> Cow<'_, str> {
         let text = self.0.trim_end_matches("[]");
+        // `interval day to second(3)`
+        if text.starts_with("interval ") {
+            return Cow::Borrowed("interval");
+        }
         match (text.find('('), text.find(')')) {
             (Some(open), Some(close)) if open < close => Cow::Owned(format!("{}{}", &text[..open], &text[close + 1..])),
             _ => Cow::Borrowed(text),
@@ -57,7 +61,7 @@ impl TypeName {
     /// The type as the argument of a function, which has no modifiers: `bit(8)` → `bit`.
     #[must_use]
     pub fn without_modifiers(&self) -> Self {
-        if !self.0.contains('(') && !self.0.ends_with("[][]") {
+        if !self.0.contains('(') && !self.0.ends_with("[][]") && !self.0.starts_with("interval ") {
             return self.clone();
         }
         let array = if self.is_array() { "[]" } else { "" };
@@ -215,5 +219,7 @@ mod tests {
         check("inet", "inet");
         check("tsvector", "tsvector");
         check("interval", "interval");
+        check("interval day to second(3)", "interval day to second(3)");
+        check("interval YEAR TO MONTH", "interval year to month");
     }
 }

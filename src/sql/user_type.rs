@@ -79,6 +79,19 @@ pub enum AttributeChange {
     },
 }
 
+impl AttributeChange {
+    /// The attributes that it names.
+    pub fn attributes(&self) -> impl Iterator<Item = &Ident> {
+        let (one, other) = match self {
+            Self::Add { attribute, .. } | Self::Drop { attribute } | Self::SetType { attribute, .. } => {
+                (attribute, None)
+            }
+            Self::Rename { from, to } => (from, Some(to)),
+        };
+        std::iter::once(one).chain(other)
+    }
+}
+
 /// `CREATE TYPE`, `CREATE DOMAIN`
 #[derive(Debug, Clone, PartialEq)]
 pub enum TypeDefinition {

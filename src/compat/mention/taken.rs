@@ -187,6 +187,7 @@ fn names(capability: &Capability, base: &Schema) -> Vec<(TakenName, bool)> {
         | Capability::Trigger { .. }
         | Capability::Untriggered { .. }
         | Capability::RowsVisible(_)
+        | Capability::Filled(_)
         | Capability::Privilege { .. }
         | Capability::Held { .. }
         | Capability::Policy { .. }

@@ -27,7 +27,7 @@ pub(crate) const RULE: Rule = Rule {
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     let schema = subject.step.before;
     for part in &subject.step.parts {
-        let Operation::RefreshView { name, concurrently: true } = part.operation else { continue };
+        let Operation::RefreshView { name, concurrently: true, .. } = part.operation else { continue };
         let name = schema.resolve(name);
         let Some(view) = schema.relation(&name) else { continue };
         if view.indexes.values().all(|index| !index.unique || index.plain_key().is_none()) {

@@ -7,7 +7,7 @@ use crate::lint::{Case, Docs, PlacedRelease, PlacedStep, Placing, Rule, RuleChec
 use crate::schema::resolve::asked_for_one;
 use crate::schema::{QName, Relation, Schema};
 use crate::sql::operation::{DataChange, DataVerb, DefaultValue, Ident, QueryShape, RelationKind, TableChange};
-use crate::sql::query::Expr;
+use crate::sql::query::{Command, Expr};
 use crate::sql::{Operation, read_query};
 use crate::workload::Query;
 
@@ -36,6 +36,9 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     if step.placing == Placing::Author {
         // Where it goes is its author's word; that it fails there is not.
         found.extend(one_beside_green(subject).filter(|_| step.again || step.phase == Phase::After));
+        if step.phase == Phase::Before && !step.again {
+            found.extend(called(subject));
+        }
         return;
     }
     if step.again {
@@ -299,6 +302,28 @@ fn changed(subject: &Subject<'_>, table: &QName, writes: &[Ident]) -> Option<Dia
     Some(diagnostic.help(
         "keep both forms in sync with a trigger that goes before the cutover; or test the column `IS NULL` in the WHERE and read only what is filled by then, so that the statement can run a second time once blue is drained; or let it wait for that: `-- cutover: after <reason>`",
     ))
+}
+
+/// Rows that what is called (`CALL`, `DO`) changes, where a later step asks something of them that rows of blue may lack.
+fn called(subject: &Subject<'_>) -> Option<Diagnostic> {
+    let Subject { release, step, .. } = *subject;
+    let calls = step.parts.iter().filter(|part| matches!(part.operation, Operation::Opaque { .. }));
+    let runs: Vec<_> = calls.map(|part| step.before.run_by(release.sources.slice(part.span))).collect();
+    runs.iter().flat_map(|run| run.commands()).find_map(|command| {
+        let Command::Update(update) = command else { return None };
+        let table = step.before.resolve(&update.table.name.value);
+        let columns = update.set.iter().flat_map(|set| &set.columns);
+        let writes: Vec<Ident> = columns.map(|column| column.value.clone()).collect();
+        let rules = |capability: &Capability| match capability {
+            Capability::Ruled { relation, rule } => {
+                *relation == table && rule.columns().iter().any(|column| writes.contains(column))
+            }
+            _ => false,
+        };
+        let asks = |other: &PlacedStep<'_>| demands(other, &table, &writes) || other.effect.adds.iter().any(rules);
+        let late = release.steps.iter().any(|other| other.phase == Phase::After && asks(other));
+        changed(subject, &table, &writes).filter(|_| late)
+    })
 }
 
 /// A default that filled a new column for the rows there were, and that those of blue do not get.

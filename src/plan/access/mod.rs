@@ -282,17 +282,41 @@ impl Reader<'_> {
                 self.query(&view.query);
                 self.defines_relation(name);
             }
-            Operation::RefreshView { name, .. } => {
+            Operation::RefreshView { name, empties, .. } => {
                 let name = self.schema.resolve(name);
                 if let Some(relation) = self.schema.relation(&name) {
+                    // What makes it readable, or takes that, is in order with all that fills it.
+                    if *empties || relation.unfilled {
+                        self.access.defines.insert(Key::Rows(name.clone()));
+                    }
                     self.access.follows.extend(relation.reads.iter().cloned().map(Key::Rows));
                 }
                 self.uses_relation(&name);
             }
+            Operation::AlterComposite { name, change, .. } => {
+                let of = self.schema.resolve_type(name);
+                for table in self.schema.of_type(&of) {
+                    self.access.uses.insert(Key::Relation(table.clone()));
+                    let columns = change.attributes().map(|column| Key::Column(table.clone(), column.clone()));
+                    self.access.defines.extend(columns);
+                    self.access.defines.insert(shape_of(table));
+                }
+                self.access.defines.insert(Key::Type(of.to_string()));
+            }
+            Operation::DropType { name, cascade, .. } => {
+                let of = self.schema.resolve_type(name);
+                if *cascade {
+                    self.access.defines.extend(self.schema.of_type(&of).cloned().map(Key::Relation));
+                    for (table, column) in self.schema.columns_of_type(&of) {
+                        self.access.uses.insert(Key::Relation(table.clone()));
+                        self.access.defines.insert(shape_of(&table));
+                        self.access.defines.insert(Key::Column(table, column));
+                    }
+                }
+                self.access.defines.insert(Key::Type(of.to_string()));
+            }
             Operation::CreateType { name, .. }
-            | Operation::DropType { name, .. }
             | Operation::AlterDomain { name, .. }
-            | Operation::AlterComposite { name, .. }
             | Operation::RenameEnumLabel { name, .. } => {
                 self.access.defines.insert(Key::Type((self.after)().resolve_type(name).to_string()));
             }

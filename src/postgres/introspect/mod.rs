@@ -146,6 +146,7 @@ impl Reader {
             relation.bound = row.get::<_, Option<&str>>(12).and_then(Bound::read);
             relation.check_option = row.get(13);
             relation.own = row.get::<_, Vec<String>>(14).into_iter().map(Ident::from).collect();
+            relation.unfilled = row.get(15);
             relation.row_security = row.get(4);
             relation.force_row_security = row.get(5);
             relation.read_only = row.get(7);
@@ -282,6 +283,7 @@ impl Reader {
                 deferrable: row.get(10),
                 method: row.get::<_, Option<String>>(11).map(Ident::from),
                 valid: row.get(7),
+                sorted: row.get(14),
             };
             if let Some(relation) = self.relations.get_mut(&row.get::<_, u32>(0)) {
                 relation.indexes.insert(row.get::<_, String>(1).into(), index.into());
@@ -356,6 +358,7 @@ impl Reader {
             let owner = self.oids.get(&row.get::<_, u32>(1)).cloned();
             if let (Some(sequence), Some(owner)) = (self.relations.get_mut(&row.get::<_, u32>(0)), owner) {
                 sequence.owned_by = Some((owner, row.get::<_, String>(2).into()));
+                sequence.internal = row.get(3);
             }
         }
     }

@@ -25,7 +25,8 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
                     c.relpersistence = 'u', pg_catalog.pg_get_expr(c.relpartbound, c.oid),
                     coalesce(c.reloptions::text ~ 'check_option', false),
                     ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
-                          WHERE a.attrelid = c.oid AND a.attislocal AND a.attinhcount > 0 AND NOT a.attisdropped)
+                          WHERE a.attrelid = c.oid AND a.attislocal AND a.attinhcount > 0 AND NOT a.attisdropped),
+                    NOT c.relispopulated
              FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              WHERE {OWN} AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND c.relpersistence <> 't'
                AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
@@ -117,7 +118,8 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
                           LEFT JOIN pg_catalog.pg_collation l ON l.oid = k.of ORDER BY k.o),
                     ARRAY(SELECT CASE WHEN i.indisunique AND NOT o.opcdefault THEN o.opcname::text END
                           FROM pg_catalog.unnest(i.indclass::oid[]) WITH ORDINALITY AS k(of, o)
-                          JOIN pg_catalog.pg_opclass o ON o.oid = k.of ORDER BY k.o)
+                          JOIN pg_catalog.pg_opclass o ON o.oid = k.of ORDER BY k.o),
+                    0::int2 <> ANY (i.indoption::int2[])
              FROM pg_catalog.pg_index i
              JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_am m ON m.oid = c.relam JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              WHERE {OWN}"
@@ -168,7 +170,7 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
                    LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid AND d.refobjsubid > 0
                    WHERE d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid <> w.ev_class
                    GROUP BY w.ev_class, d.refobjid".to_owned()),
-        ("sequences", "SELECT d.objid, d.refobjid, a.attname::text FROM pg_catalog.pg_depend d
+        ("sequences", "SELECT d.objid, d.refobjid, a.attname::text, d.deptype = 'i' FROM pg_catalog.pg_depend d
                    JOIN pg_catalog.pg_class c ON c.oid = d.objid AND c.relkind = 'S'
                    JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
                    WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass

@@ -319,7 +319,7 @@ fn column_of(column: &ColumnDefinition) -> Column {
 pub(super) fn written(table: &CreateTable) -> Relation {
     let mut relation = Relation::new(RelationKind::Table);
     relation.columns = table.columns.iter().map(column_of).map(Shared::new).collect();
-    relation.columns_known = table.like.is_empty() && table.inherits.is_empty() && table.partition_of.is_none();
+    relation.columns_known = table.lists_all_columns();
     relation
 }
 

@@ -14,6 +14,9 @@ impl Catalog<'_> {
         match change {
             TableChange::Inherit { parent, attach } => self.inherit(name, relation, parent, *attach),
             TableChange::AttachPartition { partition, .. } => self.attach(name, relation, partition),
+            TableChange::DetachPartition { concurrently: true, .. } if relation.default_partition.is_some() => {
+                Some("cannot detach partitions concurrently when a default partition exists".to_owned())
+            }
             TableChange::DetachPartition { partition, .. } => {
                 let partition = self.schema.resolve(partition);
                 let found = self.schema.relation(&partition)?;

@@ -55,7 +55,7 @@ impl Catalog<'_> {
                 Some(DefaultValue::Volatile) if !together.contains(table) => Some(format!(
                     "cannot drop sequence {name} because other objects depend on it: default value for column {column} of table {table}"
                 )),
-                Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault) => {
+                Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault) if relation.internal => {
                     Some(format!("cannot drop sequence {name} because column {column} of table {table} requires it"))
                 }
                 _ => None,
@@ -108,7 +108,16 @@ impl Catalog<'_> {
             let mut users = self.schema.user_types().filter(|(other, _)| *other != name);
             users.find(|(_, t)| t.parts().any(|part| part.base() == shown)).map(|(other, _)| format!("type {other}"))
         };
-        let user = columns.or_else(types).or_else(|| self.functions_of_type(&shown).next())?;
+        let typed = || self.schema.of_type(name).next().map(|table| format!("table {table}"));
+        let default = || {
+            if let Some((table, column)) = self.schema.defaults_of_type(name).into_iter().next() {
+                return Some(format!("default value for column {column} of table {table}"));
+            }
+            let (table, check) = self.schema.checks_of_type(name).into_iter().next()?;
+            Some(format!("constraint {check} on table {table}"))
+        };
+        let user =
+            columns.or_else(typed).or_else(default).or_else(types).or_else(|| self.functions_of_type(&shown).next())?;
         Some(format!("cannot drop type {name} because other objects depend on it: {user}"))
     }
 

@@ -188,9 +188,21 @@ impl Catalog<'_> {
     }
 
     /// `REFRESH MATERIALIZED VIEW`
-    pub(super) fn refreshed(&self, name: &Name) -> Option<String> {
+    pub(super) fn refreshed(&self, name: &Name, concurrently: bool, empties: bool) -> Option<String> {
         let name = self.schema.resolve(name);
         let relation = self.schema.relation(&name)?;
-        (relation.kind != RelationKind::MaterializedView).then(|| is_not(&name, RelationKind::MaterializedView))
+        if relation.kind != RelationKind::MaterializedView {
+            return Some(is_not(&name, RelationKind::MaterializedView));
+        }
+        if concurrently && empties {
+            return Some("REFRESH options CONCURRENTLY and WITH NO DATA cannot be used together".to_owned());
+        }
+        if concurrently && relation.unfilled {
+            return Some("CONCURRENTLY cannot be used when the materialized view is not populated".to_owned());
+        }
+        // What it reads may have no rows itself.
+        let unfilled = |read: &&QName| self.schema.relation(read).is_some_and(|read| read.unfilled);
+        let read = relation.reads.iter().find(unfilled).filter(|_| !empties)?;
+        Some(format!("materialized view \"{}\" has not been populated", read.name))
     }
 }

@@ -4,11 +4,22 @@ use std::collections::BTreeSet;
 
 use super::{Catalog, is_system};
 use crate::schema::model::{QName, Relation, UserType};
-use crate::sql::Name;
 use crate::sql::operation::{
     AttributeChange, ConstraintDefinition, ConstraintKind, CreateTable, DomainChange, DomainCheck, Ident, RelationKind,
-    ReplicaIdentity, TypeDefinition,
+    ReplicaIdentity, TableChange, TypeDefinition,
 };
+use crate::sql::{Name, TypeName};
+
+/// Why a table whose columns are those of a type does not take a change.
+pub(super) fn refused_of_typed(change: &TableChange) -> Option<&'static str> {
+    match change {
+        TableChange::AddColumn { .. } => Some("cannot add column to typed table"),
+        TableChange::DropColumn { .. } => Some("cannot drop column from typed table"),
+        TableChange::RenameColumn { .. } => Some("cannot rename column of typed table"),
+        TableChange::SetType { .. } => Some("cannot alter column type of typed table"),
+        _ => None,
+    }
+}
 
 /// The first name that stands twice.
 pub(in crate::schema) fn repeated<'a>(names: impl IntoIterator<Item = &'a Ident>) -> Option<&'a Ident> {
@@ -49,7 +60,7 @@ impl Catalog<'_> {
         if let Some(name) = repeated(named) {
             return Some(format!("constraint \"{name}\" for relation \"{}\" already exists", table.name.name));
         }
-        let all = table.like.is_empty() && table.inherits.is_empty() && table.partition_of.is_none();
+        let all = table.lists_all_columns();
         let known = |column: &Ident| table.columns.iter().any(|own| own.name == *column) || is_system(column);
         table.constraints.iter().find_map(|constraint| {
             let (ConstraintKind::PrimaryKey { columns }
@@ -111,6 +122,17 @@ impl Catalog<'_> {
         let UserType::Domain { checks, .. } = definition else {
             return Some(format!("\"{}\" is not a domain", name.name));
         };
+        let looks = match change {
+            DomainChange::SetNotNull | DomainChange::Validate { .. } => true,
+            DomainChange::AddCheck { not_valid, .. } => !not_valid,
+            _ => false,
+        };
+        if let Some((table, column)) = self.holding_parts(&name).filter(|_| looks) {
+            return Some(format!(
+                "cannot alter type \"{}\" because column \"{}.{column}\" uses it",
+                name.name, table.name
+            ));
+        }
         match change {
             DomainChange::AddCheck { check: DomainCheck { name: Some(check), .. }, .. } => checks
                 .contains_key(check)
@@ -121,10 +143,43 @@ impl Catalog<'_> {
         }
     }
 
+    /// A column of a table whose values have values of a domain in them: arrays of it, and composite types. PostgreSQL does not look there.
+    fn holding_parts(&self, domain: &QName) -> Option<(&QName, &Ident)> {
+        let shown = domain.to_string();
+        let of_array = |data_type: &TypeName| data_type.is_array() && data_type.base() == shown;
+        let of_row = |data_type: &TypeName| match self.schema.user_type_named(&data_type.base()) {
+            Some(UserType::Composite(attributes)) => attributes.iter().any(|(_, of)| of.base() == shown),
+            _ => false,
+        };
+        let tables = self.schema.relations().filter(|(_, relation)| relation.kind == RelationKind::Table);
+        tables.into_iter().find_map(|(table, relation)| {
+            let mut columns = relation.columns.iter();
+            let holds = |data_type: &TypeName| of_array(data_type) || of_row(data_type);
+            Some((table, &columns.find(|column| column.data_type.as_ref().is_some_and(holds))?.name))
+        })
+    }
+
     /// `ALTER TYPE` of a composite type
-    pub(super) fn alter_composite(&self, name: &Name, change: &AttributeChange) -> Option<String> {
+    pub(super) fn alter_composite(&self, name: &Name, change: &AttributeChange, cascade: bool) -> Option<String> {
         let name = self.schema.resolve_type(name);
         let UserType::Composite(attributes) = self.schema.user_type(&name)? else { return None };
+        if !cascade && self.schema.of_type(&name).next().is_some() {
+            return Some(format!("cannot alter type \"{}\" because it is the type of a typed table", name.name));
+        }
+        let retypes = matches!(change, AttributeChange::SetType { .. });
+        let used = || {
+            self.schema
+                .columns_of_type(&name)
+                .into_iter()
+                .next()
+                .or_else(|| self.holding_parts(&name).map(|(table, column)| (table.clone(), column.clone())))
+        };
+        if let Some((table, column)) = retypes.then(used).flatten() {
+            return Some(format!(
+                "cannot alter type \"{}\" because column \"{}.{column}\" uses it",
+                name.name, table.name
+            ));
+        }
         let known = |attribute: &Ident| attributes.iter().any(|(known, _)| known == attribute);
         let missing = |attribute: &Ident| {
             (!known(attribute)).then(|| format!("column \"{attribute}\" of relation \"{}\" does not exist", name.name))

@@ -35,7 +35,7 @@ use super::resolve::{self, Sure};
 use crate::shared::Shared;
 use crate::sql::operation::{
     ConstraintDefinition, ConstraintKind, CreateIndex, CreateTable, CreateView, DefaultValue, GrantObject, Ident,
-    ObjectChange, ObjectKind, Operation, PublishVerb, Publishes, RelationKind, TableChange,
+    ObjectChange, ObjectKind, Operation, PublishVerb, Publishes, RelationKind, ReplicaIdentity, TableChange,
 };
 use crate::sql::{Name, TypeName};
 
@@ -58,16 +58,17 @@ pub(super) fn of(schema: &Schema, operation: &Operation) -> Option<String> {
         Operation::RenameRelation { kind, name, .. } | Operation::MoveRelation { kind, name, .. } => {
             catalog.moved_as(name, *kind)
         }
-        Operation::RefreshView { name, .. } => catalog.refreshed(name),
+        Operation::RefreshView { name, concurrently, empties } => catalog.refreshed(name, *concurrently, *empties),
         Operation::RenameType { name, to } => catalog.type_taken(name, to),
         Operation::CreateTable(table) => {
-            let query = table.query.as_ref().and_then(|(_, body)| resolve::query_refused(body, schema));
+            let query =
+                table.query.as_ref().and_then(|(_, body)| resolve::query_refused(body, schema, !table.unfilled));
             query.or_else(|| catalog.create_table(table))
         }
         Operation::CreateView(view) if !view.temporary => catalog.create_view(view),
         Operation::CreateType { name, definition, .. } => catalog.create_type(name, definition),
         Operation::AlterDomain { name, change } => catalog.alter_domain(name, change),
-        Operation::AlterComposite { name, change } => catalog.alter_composite(name, change),
+        Operation::AlterComposite { name, change, cascade } => catalog.alter_composite(name, change, *cascade),
         Operation::CreateNamespace { name, if_not_exists: false, .. } => {
             (**name != *"public" && schema.has_namespace(name)).then(|| format!("schema \"{name}\" already exists"))
         }
@@ -146,6 +147,12 @@ pub(super) fn of(schema: &Schema, operation: &Operation) -> Option<String> {
         Operation::AlterSequence { name, .. } if catalog.is_no_sequence(name) => {
             Some(format!("\"{}\" is not a sequence", name.name))
         }
+        Operation::AlterSequence { name, owned_by, disowned, .. }
+            if (*disowned || owned_by.is_some())
+                && schema.relation(&schema.resolve(name)).is_some_and(|sequence| sequence.internal) =>
+        {
+            Some("cannot change ownership of identity sequence".to_owned())
+        }
         Operation::CreateSequence { owned_by: Some((table, column)), .. }
         | Operation::AlterSequence { owned_by: Some((table, column)), .. } => catalog.column_of(table, column),
         Operation::AddEnumLabel { name, if_not_exists, label, position } => {
@@ -176,6 +183,9 @@ impl Catalog<'_> {
     fn change(&self, name: &QName, relation: &Relation, only: bool, change: &TableChange) -> Option<String> {
         let table = &name.name;
         let column = |column: &Ident| relation.column(column);
+        if let Some(what) = relation.of_type.as_ref().and_then(|_| made::refused_of_typed(change)) {
+            return Some(what.to_owned());
+        }
         match change {
             TableChange::AddColumn { column: new, constraints, if_not_exists } => {
                 if self.is_partition(relation) {
@@ -251,6 +261,13 @@ impl Catalog<'_> {
                 let found = column(loosened)?;
                 if relation.primary_key().is_some_and(|key| key.contains(loosened)) {
                     return Some(format!("column \"{loosened}\" is in a primary key"));
+                }
+                let identifies = match &relation.replica_identity {
+                    ReplicaIdentity::Index(index) => relation.indexes.get(index),
+                    _ => None,
+                };
+                if identifies.is_some_and(|index| index.key.contains(&Some(loosened.clone()))) {
+                    return Some(format!("column \"{loosened}\" is in index used as replica identity"));
                 }
                 let identity =
                     matches!(found.default, Some(DefaultValue::IdentityAlways | DefaultValue::IdentityByDefault));
@@ -438,8 +455,7 @@ impl Catalog<'_> {
         }
         let lacking = table.partition_key.iter().find(|key| {
             let own = table.columns.iter().any(|column| column.name == **key);
-            let elsewhere = !table.like.is_empty() || !table.inherits.is_empty() || table.partition_of.is_some();
-            !own && !elsewhere && !is_system(key)
+            !own && table.lists_all_columns() && !is_system(key)
         });
         if let Some(column) = lacking {
             return Some(format!("column \"{column}\" named in partition key does not exist"));
@@ -467,7 +483,8 @@ impl Catalog<'_> {
         if there.is_some_and(|relation| relation.kind != RelationKind::View) {
             return Some(format!("\"{}\" is not a view", name.name));
         }
-        self.named_as_type(&view.name).or_else(|| resolve::query_refused(&view.body, self.schema))
+        self.named_as_type(&view.name)
+            .or_else(|| resolve::query_refused(&view.body, self.schema, view.materialized && !view.unfilled))
     }
 
     fn create_index(&self, index: &CreateIndex) -> Option<String> {
@@ -625,6 +642,9 @@ impl Catalog<'_> {
                     return Some(format!(
                         "index \"{index}\" cannot be the index of a constraint: it must be unique, on plain columns and all rows"
                     ));
+                }
+                if found.sorted || !found.kinds.is_empty() {
+                    return Some(format!("index \"{index}\" does not have default sorting behavior"));
                 }
                 (*primary && has_key).then(second)
             }

@@ -42,6 +42,11 @@ pub(crate) fn body_problems(function: &Function, rows: Option<&QName>, schema: &
     let around = Names::new(tables, bare);
     let scope = Scope { names: &around, outer: None };
     let wanted = width(function, schema);
+    let exactly = function.source.language() == "plpgsql";
+    // Only what `RETURN QUERY` gives is held against them.
+    let returned = function.returns.strip_prefix("setof ");
+    let returned = returned.or_else(|| function.returns.starts_with("table(").then_some(""));
+    let types = returned.and_then(|returned| given_types(function, returned, schema));
     let widths = |wanted: usize, is: usize| format!("it returns {wanted} columns, and its query {is}");
     let rows = body.rows.iter().filter_map(|is| Some((wanted?, *is))).filter(|(wanted, is)| wanted != is);
     let mut found: Vec<String> = rows.map(|(wanted, is)| widths(wanted, is)).collect();
@@ -49,8 +54,12 @@ pub(crate) fn body_problems(function: &Function, rows: Option<&QName>, schema: &
         let mut resolver = Resolver { tables: Rc::clone(&first.tables), ..Resolver::new(schema) };
         resolver.variables = names.iter().map(|name| (*name).clone()).collect();
         resolver.refuses_both = body.refuses_both;
-        let seen = relation.iter().flat_map(|(_, found)| &found.transitions).chain(&body.temporary);
-        resolver.ctes = seen.map(|name| (name.clone(), None)).collect();
+        // The rows of a statement are those of its table.
+        let shown = relation.filter(|(_, found)| found.columns_known);
+        let columns = shown.map(|(name, found)| first.table_of("".into(), None, name, found).columns.to_vec());
+        let rows = relation.iter().flat_map(|(_, found)| &found.transitions);
+        resolver.ctes = rows.map(|name| (name.clone(), columns.clone())).collect();
+        resolver.ctes.extend(body.temporary.iter().map(|name| (name.clone(), None)));
         let columns = resolver.command(&query.command, Some(&scope));
         // What comes from the trigger itself (TG_OP) is not listed.
         let told = resolver.resolved.problems.iter().filter(|p| p.sure && !p.message.contains("\"tg_"));
@@ -58,10 +67,21 @@ pub(crate) fn body_problems(function: &Function, rows: Option<&QName>, schema: &
         let changed = resolver.resolved.uses.writes.iter().filter(|write| write.changes_rows());
         let unidentified = changed.filter(|write| !schema.identifies_rows(&write.relation));
         found.extend(unidentified.map(|write| format!("{} {NO_IDENTITY}", write.relation)));
-        let (Some(columns), Some(wanted)) = (columns.filter(|_| query.returned), wanted) else { continue };
+        let Some(columns) = columns.filter(|_| query.returned) else { continue };
         // One column may be a whole row.
-        if columns.len() != wanted && (columns.len() != 1 || function.source.language() == "plpgsql") {
+        let other = |wanted: &usize| columns.len() != *wanted && (columns.len() != 1 || exactly);
+        if let Some(wanted) = wanted.filter(other) {
             found.push(widths(wanted, columns.len()));
+        }
+        // PL/pgSQL casts nothing there.
+        let other = |(column, to): (&Col, &TypeName)| {
+            let is = resolver.shown(&column.data_type);
+            let differs = matches!(&is, Type::Named(is) if **is != *to.without_modifiers().as_str())
+                && !to.as_str().starts_with("any");
+            differs.then(|| format!("its query gives {is} where the function returns {to}"))
+        };
+        if let Some(types) = types.iter().find(|types| exactly && types.len() == columns.len()) {
+            found.extend(columns.iter().zip(types).find_map(other));
         }
     }
     found
@@ -103,25 +123,7 @@ pub(crate) fn other_result(function: &Function, schema: &Schema) -> Option<Strin
             && resolver.types.fits(&found, to.without_modifiers().as_str(), Context::Assignment) == Sure::No;
         unfit.then(|| format!("{found} instead of {to}"))
     };
-    // The columns of a row that it gives as such.
-    let row = || {
-        let (namespace, name) = returned.split_once('.').unwrap_or(("public", returned));
-        let relation = schema.relation(&QName::new(namespace.trim_matches('"'), name.trim_matches('"')))?;
-        let types = relation.columns.iter().map(|column| column.data_type.clone()).collect::<Option<Vec<_>>>()?;
-        relation.columns_known.then_some(types)
-    };
-    let wanted: Vec<TypeName> = match (function.outputs.as_slice(), schema.user_type_named(returned)) {
-        ([], Some(UserType::Composite(attributes))) => attributes.iter().map(|(_, of)| of.clone()).collect(),
-        ([], Some(UserType::Domain { base, .. }))
-            if matches!(schema.user_type_named(&base.base()), Some(UserType::Composite(_))) =>
-        {
-            return None;
-        }
-        ([], _) if returned == "record" => return None,
-        ([], _) if Types { schema }.row_type(returned).is_some() => row()?,
-        ([], _) => vec![TypeName::canonical(returned)],
-        (outputs, _) => outputs.iter().map(|(_, of)| of.clone()).collect(),
-    };
+    let wanted = given_types(function, returned, schema)?;
     // One column may be a whole row.
     if let [column] = columns.as_slice()
         && (wanted.len() > 1 || function.outputs.is_empty() && width(function, schema).is_some())
@@ -135,6 +137,29 @@ pub(crate) fn other_result(function: &Function, schema: &Schema) -> Option<Strin
         return Some(mismatch(format!("its query has {} columns, not {}", columns.len(), wanted.len())));
     }
     columns.iter().zip(&wanted).find_map(|(column, to)| fits(column, to)).map(mismatch)
+}
+
+/// The types of the columns of its rows, where they are known.
+fn given_types(function: &Function, returned: &str, schema: &Schema) -> Option<Vec<TypeName>> {
+    // The columns of a row that it gives as such.
+    let row = || {
+        let (namespace, name) = returned.split_once('.').unwrap_or(("public", returned));
+        let relation = schema.relation(&QName::new(namespace.trim_matches('"'), name.trim_matches('"')))?;
+        let types = relation.columns.iter().map(|column| column.data_type.clone()).collect::<Option<Vec<_>>>()?;
+        relation.columns_known.then_some(types)
+    };
+    match (function.outputs.as_slice(), schema.user_type_named(returned)) {
+        ([], Some(UserType::Composite(attributes))) => Some(attributes.iter().map(|(_, of)| of.clone()).collect()),
+        ([], Some(UserType::Domain { base, .. }))
+            if matches!(schema.user_type_named(&base.base()), Some(UserType::Composite(_))) =>
+        {
+            None
+        }
+        ([], _) if returned == "record" => None,
+        ([], _) if Types { schema }.row_type(returned).is_some() => row(),
+        ([], _) => Some(vec![TypeName::canonical(returned)]),
+        (outputs, _) => Some(outputs.iter().map(|(_, of)| of.clone()).collect()),
+    }
 }
 
 /// Whether an argument is of a type without fields.

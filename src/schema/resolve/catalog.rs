@@ -29,6 +29,8 @@ pub(super) struct Builtin {
     pub(super) set: bool,
     /// Whether it folds rows together.
     pub(super) aggregate: bool,
+    /// Whether it looks at other rows (`rank`), and so is called with `OVER`.
+    pub(super) window: bool,
     /// Whether it may give something else another time, for the same arguments, in any version.
     pub(super) changing: bool,
     /// Whether it is written in SQL and reads its arguments as text.
@@ -171,6 +173,7 @@ fn builtin([_, kind, flags, defaults, arguments, returns, columns]: Row) -> Buil
         variadic: flags.contains('v'),
         set: flags.contains('s'),
         aggregate: kind == "a",
+        window: kind == "w",
         changing: flags.contains('m'),
         as_text: flags.contains('t'),
         returns,

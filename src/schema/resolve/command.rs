@@ -93,6 +93,9 @@ impl<'s> Resolver<'s> {
             let found = self.expr(limit, outer);
             self.settle_open(limit, &found, "bigint");
         }
+        if self.runs {
+            self.locks(query);
+        }
         self.ctes.truncate(known);
         self.depth -= 1;
         columns

@@ -12,6 +12,7 @@ mod from;
 mod grouping;
 mod input;
 mod kept;
+mod locked;
 mod operator;
 mod pattern;
 mod rule;
@@ -257,8 +258,9 @@ fn resolve_here(command: &Command, schema: &Schema) -> Resolved {
 }
 
 /// Why PostgreSQL refuses the query of a view, or of a table; what it does not find is another question.
-pub(super) fn query_refused(query: &QueryExpression, schema: &Schema) -> Option<String> {
-    let mut resolver = Resolver::new(schema);
+/// `runs`: whether it runs there and then, and not only when somebody asks.
+pub(super) fn query_refused(query: &QueryExpression, schema: &Schema, runs: bool) -> Option<String> {
+    let mut resolver = Resolver { runs, ..Resolver::new(schema) };
     resolver.query(query, None);
     let told = |problem: &&QueryProblem| problem.sure && !matches!(problem.code, "42P01" | "42704");
     resolver.resolved.problems.iter().find(told).map(|problem| problem.message.clone())
@@ -340,6 +342,8 @@ struct Resolver<'s> {
     /// The `WITH` queries in sight, the nearest last.
     ctes: Vec<(Ident, Output)>,
     depth: usize,
+    /// Whether it is looked at as when it runs: some of what a view does not give is told only then.
+    runs: bool,
     /// The variables of the function that a query stands in.
     variables: BTreeSet<Ident>,
     /// Whether a name that is one of them and a column is refused; otherwise it is the column.
@@ -383,6 +387,7 @@ impl<'s> Resolver<'s> {
             resolved: Resolved::default(),
             ctes: Vec::new(),
             depth: 0,
+            runs: true,
             variables: BTreeSet::new(),
             refuses_both: false,
             tables: Tables::default(),

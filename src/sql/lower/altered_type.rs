@@ -9,7 +9,7 @@ use super::types::check_at;
 use crate::sql::ast::{fold, lower_name};
 use crate::sql::name::Name;
 use crate::sql::operation::{AttributeChange, DomainChange, DomainCheck, Operation};
-use crate::sql::parse::{at_end, cascade, eat, eat_word, eat_words, if_exists, skip_to_comma};
+use crate::sql::parse::{at_end, cascade, eat, eat_word, eat_words, if_exists, text_to_comma};
 use crate::sql::types::lower_type;
 
 /// What follows `ALTER DOMAIN`; `None` for forms that are not known.
@@ -24,7 +24,7 @@ pub(super) fn domain(parser: &mut Parser<'_>) -> Result<Option<Operation>> {
         DomainChange::DropNotNull
     } else if eat_words(parser, &["set", "default"]) {
         let value = kept_at(parser);
-        skip_to_comma(parser);
+        text_to_comma(parser);
         DomainChange::Default { value }
     } else if eat_words(parser, &["drop", "default"]) {
         DomainChange::Default { value: None }
@@ -61,8 +61,8 @@ pub(super) fn attributes(parser: &mut Parser<'_>, name: &Name) -> Result<Option<
         let from = fold(&parser.parse_identifier()?);
         parser.expect_keyword_is(Keyword::TO)?;
         let change = AttributeChange::Rename { from, to: fold(&parser.parse_identifier()?) };
-        cascade(parser);
-        return Ok(Some(vec![Operation::AlterComposite { name: name.clone(), change }]));
+        let cascade = cascade(parser);
+        return Ok(Some(vec![Operation::AlterComposite { name: name.clone(), change, cascade }]));
     }
     let mut changes = Vec::new();
     loop {
@@ -81,8 +81,8 @@ pub(super) fn attributes(parser: &mut Parser<'_>, name: &Name) -> Result<Option<
             return Ok(None);
         };
         // COLLATE, CASCADE.
-        skip_to_comma(parser);
-        changes.push(Operation::AlterComposite { name: name.clone(), change });
+        let cascade = text_to_comma(parser).to_ascii_lowercase().split(' ').any(|word| word == "cascade");
+        changes.push(Operation::AlterComposite { name: name.clone(), change, cascade });
         if !parser.consume_token(&sqlparser::tokenizer::Token::Comma) {
             return Ok(Some(changes));
         }

@@ -239,12 +239,14 @@ fn selected_into(query: &Query) -> Option<CreateTable> {
         constraints: Vec::new(),
         like: Vec::new(),
         inherits: Vec::new(),
+        of_type: None,
         partition_of: None,
         is_default: false,
         bound: None,
         partitioned: false,
         partition_key: Vec::new(),
         partition_values: Vec::new(),
+        unfilled: false,
         query: Some((query_shape(&query), super::query::query(&query))),
     })
 }

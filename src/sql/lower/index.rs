@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sqlparser::ast::{Expr, ObjectName, Statement};
+use sqlparser::ast::{Expr, ObjectName, OrderByOptions, OrderBySort, Statement};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
@@ -47,7 +47,13 @@ pub(super) fn create_index(parser: &mut Parser<'_>, only: bool) -> Result<Vec<Op
         collations: index.columns.iter().map(|c| collation(&c.column.expr).map(lower_name)).collect(),
         nulls_collide: index.nulls_distinct == Some(false),
         only,
+        sorted: index.columns.iter().any(|c| !is_ascending(&c.column.options)),
     }))])
+}
+
+/// Whether a key is sorted as one is of which nothing is said.
+fn is_ascending(options: &OrderByOptions) -> bool {
+    matches!(options.sort, None | Some(OrderBySort::Asc)) && options.nulls_first != Some(true)
 }
 
 /// The column that a part of a key is, with a collation or without.

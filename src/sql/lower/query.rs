@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use sqlparser::ast::{
     self, AssignmentTarget, ConflictTarget, Distinct, FromTable, GroupByExpr, JoinConstraint, JoinOperator,
-    LimitClause, MergeAction, MergeInsertKind, MergeUpdateKind, NamedWindowExpr, OnConflictAction, OnInsert,
-    OrderByKind, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Statement,
+    JsonTableColumn, LimitClause, MergeAction, MergeInsertKind, MergeUpdateKind, NamedWindowExpr, OnConflictAction,
+    OnInsert, OrderByKind, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Statement,
     TableFactor, TableObject, UpdateTableFromKind,
 };
 use sqlparser::parser::{Parser, ParserError};
@@ -235,8 +235,8 @@ impl Lower<'_> {
         let copied = table.name.clone();
         let select = Select { items, from: vec![From::Table(table)], ..Select::default() };
         let body = QueryBody::Select(Box::new(select));
-        let (ctes, order_by, limits) = (Vec::new(), Vec::new(), Vec::new());
-        Command::CopyTo(copied, QueryExpression { ctes, recursive: false, body, order_by, limits })
+        let (ctes, order_by, limits, locks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Command::CopyTo(copied, QueryExpression { ctes, recursive: false, body, order_by, limits, locks })
     }
 
     fn insert(&self, insert: &ast::Insert) -> Command {
@@ -415,6 +415,7 @@ impl Lower<'_> {
             body: self.body(&query.body),
             order_by,
             limits: limits.into_iter().map(|e| self.expr(e)).chain(first).collect(),
+            locks: query.locks.iter().map(|lock| lock.of.as_ref().map(|of| lower_name(of).name)).collect(),
         }
     }
 
@@ -565,6 +566,40 @@ impl Lower<'_> {
         }
     }
 
+    /// `JSON_TABLE(…)`: values of the types that are written, made of one that is beside it.
+    fn json_table(
+        &self,
+        of: &ast::Expr,
+        columns: &[JsonTableColumn],
+        (alias, names, _): (Option<Ident>, Vec<Ident>, Vec<Option<TypeName>>),
+    ) -> From {
+        fn items(columns: &[JsonTableColumn], into: &mut Vec<Item>) {
+            let value = |name: &ast::Ident, of: TypeName| {
+                Item::Expr(Expr::Cast(Box::new(Expr::Null), of, At::default()), fold(name))
+            };
+            for column in columns {
+                match column {
+                    JsonTableColumn::Named(column) => into.push(value(&column.name, lower_type(&column.r#type).0)),
+                    JsonTableColumn::ForOrdinality(name) => into.push(value(name, TypeName::canonical("integer"))),
+                    JsonTableColumn::Nested(nested) => items(&nested.columns, into),
+                }
+            }
+        }
+        let mut select = Select { filter: Some(Expr::Test(vec![self.expr(of), Expr::Null])), ..Select::default() };
+        items(columns, &mut select.items);
+        let body = QueryBody::Select(Box::new(select));
+        let query = QueryExpression {
+            ctes: Vec::new(),
+            recursive: false,
+            body,
+            order_by: Vec::new(),
+            limits: Vec::new(),
+            locks: Vec::new(),
+        };
+        let alias = alias.or_else(|| Some("json_table".into()));
+        From::Derived { query: Box::new(query), lateral: true, alias, columns: names }
+    }
+
     fn table_ref(&self, factor: &TableFactor) -> Option<TableRef> {
         match factor {
             TableFactor::Table { name, alias, args: None, sample, .. } => Some(TableRef {
@@ -617,6 +652,9 @@ impl Lower<'_> {
             TableFactor::Derived { lateral, subquery, alias, .. } => {
                 let (alias, columns, _) = names(alias);
                 From::Derived { query: Box::new(self.query(subquery)), lateral: *lateral, alias, columns }
+            }
+            TableFactor::JsonTable { json_expr, columns, alias, .. } => {
+                self.json_table(json_expr, columns, names(alias))
             }
             TableFactor::NestedJoin { table_with_joins, alias } => match (self.joined(table_with_joins), alias) {
                 (From::Join { left, right, on, outer, .. }, Some(alias)) => {

@@ -38,13 +38,14 @@ pub(super) fn alter_sequence(parser: &mut Parser<'_>) -> Result<Vec<Operation>> 
         }]);
     }
     let options = options(parser)?;
-    let (changes_values, owned_by) = (options.changes_values, options.owned_by);
-    Ok(vec![Operation::AlterSequence { name, if_exists, changes_values, owned_by }])
+    let Options { owned_by, disowned, changes_values } = options;
+    Ok(vec![Operation::AlterSequence { name, if_exists, changes_values, owned_by, disowned }])
 }
 
 #[derive(Default)]
 struct Options {
     owned_by: Option<(Name, Ident)>,
+    disowned: bool,
     changes_values: bool,
 }
 
@@ -54,6 +55,7 @@ fn options(parser: &mut Parser<'_>) -> Result<Options> {
         if eat_words(parser, &["owned", "by"]) {
             let parts = parser.parse_object_name(false)?;
             let names: Vec<_> = parts.0.iter().filter_map(|p| p.as_ident().map(fold)).collect();
+            options.disowned = names.len() == 1;
             options.owned_by = match names.as_slice() {
                 [table, column] => Some((Name::bare(table.clone()), column.clone())),
                 [.., schema, table, column] => Some((Name::qualified(schema.clone(), table.clone()), column.clone())),

@@ -23,7 +23,7 @@ pub(super) fn create_table(parser: &mut Parser<'_>, gaps: &Gaps) -> Result<Vec<O
     let Statement::CreateTable(table) = parser.parse_statement()? else {
         return parser.expected_ref("CREATE TABLE", parser.peek_token_ref());
     };
-    eat_words(parser, &["with", "no", "data"]);
+    let unfilled = eat_words(parser, &["with", "no", "data"]);
     eat_words(parser, &["with", "data"]);
     eat_words(parser, &["without", "oids"]);
     let mut columns = Vec::new();
@@ -57,6 +57,7 @@ pub(super) fn create_table(parser: &mut Parser<'_>, gaps: &Gaps) -> Result<Vec<O
         constraints,
         like: gaps.like.clone(),
         inherits: table.inherits.iter().flatten().map(lower_name).collect(),
+        of_type: gaps.of_type.clone(),
         partition_of: table.partition_of.as_ref().map(lower_name),
         is_default: !gaps.bound && matches!(table.for_values, Some(ast::ForValues::Default)),
         bound: gaps.partition_bound.clone(),
@@ -68,6 +69,7 @@ pub(super) fn create_table(parser: &mut Parser<'_>, gaps: &Gaps) -> Result<Vec<O
             .map(|tokens| kept_at(&mut parser_over(tokens.clone())))
             .collect(),
         query: table.query.as_deref().map(|query| (query_shape(query), super::query::query(query))),
+        unfilled,
     }))])
 }
 
@@ -107,6 +109,7 @@ pub(super) fn lower_column(column: &ast::ColumnDef, gaps: &Gaps) -> (ColumnDefin
         runs: Vec::new(),
         needs: Vec::new(),
         value: None,
+        not_null_name: None,
     };
     if serial {
         definition.default = Some(DefaultValue::Volatile);
@@ -137,7 +140,10 @@ pub(super) fn lower_column(column: &ast::ColumnDef, gaps: &Gaps) -> (ColumnDefin
             })
         };
         match &option.option {
-            ColumnOption::NotNull => definition.not_null = true,
+            ColumnOption::NotNull => {
+                definition.not_null = true;
+                definition.not_null_name = constraint_name;
+            }
             ColumnOption::Default(expr) => {
                 definition.default = Some(default_value(expr));
                 definition.runs = runs(expr);

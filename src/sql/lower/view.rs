@@ -16,7 +16,7 @@ pub(super) fn create_view(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         return parser.expected_ref("CREATE VIEW", parser.peek_token_ref());
     };
     // sqlparser leaves what may follow the query.
-    eat_words(parser, &["with", "no", "data"]);
+    let unfilled = eat_words(parser, &["with", "no", "data"]);
     eat_words(parser, &["with", "data"]);
     let check_option = [
         &["with", "check", "option"][..],
@@ -35,6 +35,7 @@ pub(super) fn create_view(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         query: query_shape(&view.query),
         body: super::query::query(&view.query).into(),
         check_option,
+        unfilled,
         definition: definition(&view.query),
     }))])
 }
@@ -62,7 +63,7 @@ pub(super) fn refresh(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
     parser.expect_keywords(&[Keyword::REFRESH, Keyword::MATERIALIZED, Keyword::VIEW])?;
     let concurrently = eat(parser, &[Keyword::CONCURRENTLY]);
     let name = lower_name(&parser.parse_object_name(false)?);
-    eat_words(parser, &["with", "no", "data"]);
+    let empties = eat_words(parser, &["with", "no", "data"]);
     eat_words(parser, &["with", "data"]);
-    Ok(vec![Operation::RefreshView { name, concurrently }])
+    Ok(vec![Operation::RefreshView { name, concurrently, empties }])
 }
