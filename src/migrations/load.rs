@@ -60,7 +60,7 @@ pub struct Folder {
 
 /// Whether a file or a directory is an archive of pg_dump: custom, tar, or a directory.
 #[cfg(feature = "live")]
-pub(crate) fn is_archive_at(path: &Utf8Path) -> std::io::Result<bool> {
+pub fn is_archive_at(path: &Utf8Path) -> std::io::Result<bool> {
     use std::io::Read as _;
     if path.is_dir() {
         return Ok(path.join("toc.dat").is_file());

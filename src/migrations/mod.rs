@@ -18,7 +18,7 @@ mod version;
 pub use convention::{HistoryRows, HistoryTable, Listed, Recorded};
 pub use error::LoadError;
 #[cfg(feature = "live")]
-pub(crate) use load::is_archive_at;
+pub use load::is_archive_at;
 pub use load::{Folder, Migration, Pending, Reading, load, load_with};
 pub use tools::Convention;
 pub(crate) use tools::{AtStart, Behind};

@@ -406,8 +406,8 @@ async fn a_copy_does_not_reach_what_is_outside() {
          CREATE USER MAPPING FOR CURRENT_USER SERVER far OPTIONS (user '{}', password 'x');
          CREATE FOREIGN TABLE f (v text) SERVER far OPTIONS (table_name 'far');
          CREATE TABLE t (id bigint PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a');
-         CREATE FUNCTION out() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE f SET v = 'WRITTEN'; RETURN NEW; END $$;
-         CREATE TRIGGER out BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION out();",
+         CREATE FUNCTION reach() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE f SET v = 'WRITTEN'; RETURN NEW; END $$;
+         CREATE TRIGGER reach BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION reach();",
         of("PGHOST"), of("PGPORT"), of("PGDATABASE"), of("PGUSER")
     );
     session.batch_execute(&make).await.unwrap();
