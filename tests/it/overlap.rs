@@ -320,7 +320,7 @@ async fn the_command_tells_what_is_lost() {
     Not safe. The rehearsal broke.
     ");
     let (code, text) = rehearse(&["--format", "json"]);
-    for words in ["\"kind\": \"left-out\"", "\"severity\": \"error\"", "\"format_version\": \"2.4\"", "\"safe\": false"]
+    for words in ["\"kind\": \"left-out\"", "\"severity\": \"error\"", "\"format_version\": \"2.5\"", "\"safe\": false"]
     {
         assert!(code == 1 && text.contains(words), "no {words:?} in\n{text}");
     }

@@ -296,7 +296,7 @@ async fn the_command_tells_of_synthetic_rows() {
     }
     let (code, text) = rehearse(&["--format", "json"]);
     assert_eq!(code, 1, "{text}");
-    for words in ["\"synthetic\": true", "\"replayed\": false", "\"filled\": 2", "\"format_version\": \"2.4\""] {
+    for words in ["\"synthetic\": true", "\"replayed\": false", "\"filled\": 2", "\"format_version\": \"2.5\""] {
         assert!(text.contains(words), "no {words:?} in\n{text}");
     }
     let (code, text) = rehearse(&["--format", "html"]);
