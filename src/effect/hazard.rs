@@ -200,23 +200,23 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
         }
         // What calls `nextval` waits for a sequence; nobody names it.
         Operation::DropRelation { kind: RelationKind::Sequence, .. } => none,
-        Operation::DropRelation { name, cascade, .. } => dropped(&schema.resolve(name), *cascade, schema)
+        Operation::DropRelation { name, cascade, .. } => dropped(vec![schema.resolve(name)], *cascade, schema)
             .into_iter()
             .fold(none, |h, name| h.lock(&name, LockMode::AccessExclusive)),
         Operation::DropNamespace { name, cascade: true, .. } => {
             let inside = schema.relations().filter(|(n, r)| n.schema == *name && r.kind != RelationKind::Sequence);
             let functions = schema.all_functions().map(|(function, _)| function).filter(|f| f.schema == *name);
             let called = functions.flat_map(|function| called_by(function, schema));
-            let types = schema.user_types().map(|(of, _)| of).filter(|of| of.schema == *name);
-            let typed = types.flat_map(|of| of_type(of, schema));
-            let inside = inside.flat_map(|(n, _)| dropped(n, true, schema));
-            let all: BTreeSet<QName> = inside.chain(called).chain(typed).collect();
+            let types = schema.user_types().map(|(of, _)| of).filter(|of| of.schema == *name).cloned().collect();
+            let inside = dropped(inside.map(|(n, _)| n.clone()).collect(), true, schema);
+            let all: BTreeSet<QName> = inside.into_iter().chain(called).chain(of_types(&types, schema)).collect();
             all.iter().fold(on_all, |h, name| h.lock(name, LockMode::AccessExclusive))
         }
         // Tables of the type change with it.
         Operation::DropType { name, cascade: true, .. } => {
-            let tables: BTreeSet<QName> = of_type(&schema.resolve_type(name), schema).into_iter().collect();
-            tables.iter().fold(on_all, |h, table| h.lock(table, LockMode::AccessExclusive))
+            of_types(&BTreeSet::from([schema.resolve_type(name)]), schema)
+                .iter()
+                .fold(on_all, |h, table| h.lock(table, LockMode::AccessExclusive))
         }
         Operation::AlterComposite { name, change, .. } => {
             let rewrite = matches!(change, AttributeChange::SetType { .. });
@@ -308,11 +308,10 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
     }
 }
 
-/// A relation that is dropped, and what its drop locks beside it: its partitions, the targets of foreign keys, and with `CASCADE` the
+/// Relations that are dropped, and what their drop locks beside them: its partitions, the targets of foreign keys, and with `CASCADE` the
 /// tables that point to it and the views on it.
-fn dropped(name: &QName, cascade: bool, schema: &Schema) -> Vec<QName> {
-    let mut falling = vec![name.clone()];
-    let mut locked = Vec::new();
+fn dropped(mut falling: Vec<QName>, cascade: bool, schema: &Schema) -> Vec<QName> {
+    let (mut locked, mut seen) = (Vec::new(), falling.iter().cloned().collect::<BTreeSet<_>>());
     let mut at = 0;
     while let Some(name) = falling.get(at).cloned() {
         at += 1;
@@ -324,29 +323,39 @@ fn dropped(name: &QName, cascade: bool, schema: &Schema) -> Vec<QName> {
         let is_view = |name: &QName| schema.relation(name).is_some_and(|r| !r.reads.is_empty());
         let (views, tables): (Vec<_>, Vec<_>) = dependents.partition(is_view);
         locked.extend(tables);
-        if cascade {
-            locked.extend(schema.with_readers(|(read, _)| *read == name));
-            locked.extend(of_type(&name, schema));
-            // Defaults that draw from its sequences.
-            let own = |r: &Relation| r.owned_by.as_ref().is_some_and(|(of, _)| *of == name);
-            let counters = schema.relations().filter(|(_, r)| r.kind == RelationKind::Sequence && own(r));
-            locked.extend(counters.flat_map(|(counter, _)| schema.drawing(counter)).map(|(table, _)| table.clone()));
-        }
         let heirs = schema.children(&name).filter(|_| cascade).cloned();
-        falling.extend(views.into_iter().chain(partitions(&name, schema)).chain(heirs));
-        let mut seen = BTreeSet::new();
-        falling.retain(|name| seen.insert(name.clone()));
+        let more = views.into_iter().chain(partitions(&name, schema)).chain(heirs);
+        falling.extend(more.filter(|name| seen.insert(name.clone())));
     }
-    locked.retain(|name| !falling.contains(name));
+    if cascade {
+        locked.extend(schema.with_readers(|(read, _)| seen.contains(read)));
+        locked.extend(of_types(&seen, schema));
+        // Defaults that draw from their sequences.
+        let own = |r: &Relation| r.owned_by.as_ref().is_some_and(|(of, _)| seen.contains(of));
+        let counters = schema.relations().filter(|(_, r)| r.kind == RelationKind::Sequence && own(r));
+        let counters: BTreeSet<&QName> = counters.map(|(counter, _)| counter).collect();
+        locked.extend(schema.drawing_any(|counter| counters.contains(counter)).map(|(table, _)| table.clone()));
+    }
+    locked.retain(|name| !seen.contains(name));
     falling.extend(locked);
     falling
 }
 
-/// The tables that lose something with a type: columns, defaults, or themselves.
-fn of_type(name: &QName, schema: &Schema) -> Vec<QName> {
-    let columns = schema.columns_of_type(name).into_iter().chain(schema.defaults_of_type(name));
-    let columns = columns.chain(schema.checks_of_type(name));
-    schema.of_type(name).cloned().chain(columns.map(|(table, _)| table)).collect()
+/// So many types are asked for one by one.
+const FEW: usize = 3;
+
+/// The tables that lose something with types, or with relations as the types of their rows: columns, defaults, checks, or themselves.
+fn of_types(names: &BTreeSet<QName>, schema: &Schema) -> BTreeSet<QName> {
+    // Of a few it is quicker to ask for each.
+    let used = (names.len() > FEW).then(|| schema.types_in_use());
+    let is_used = |name: &&QName| used.as_ref().is_none_or(|used| used.contains(&name.to_string()));
+    let used = names.iter().filter(is_used);
+    let tables = |name| {
+        let columns = schema.columns_of_type(name).into_iter().chain(schema.defaults_of_type(name));
+        let columns = columns.chain(schema.checks_of_type(name));
+        schema.of_type(name).cloned().chain(columns.map(|(table, _)| table)).collect::<Vec<_>>()
+    };
+    used.flat_map(tables).collect()
 }
 
 fn is_partitioned(table: &QName, schema: &Schema) -> bool {
@@ -466,7 +475,7 @@ fn falling_with(column: &Ident, cascade: bool, table: &QName, schema: &Schema) -
     let dependents = schema.dependents(table).filter(|_| cascade).filter(shows);
     for name in dependents {
         let view = schema.relation(name).is_some_and(|relation| !relation.reads.is_empty());
-        found.extend(if view { dropped(name, true, schema) } else { vec![name.clone()] });
+        found.extend(if view { dropped(vec![name.clone()], true, schema) } else { vec![name.clone()] });
     }
     if cascade {
         // Defaults draw from the sequence that goes with the column.

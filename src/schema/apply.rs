@@ -7,7 +7,7 @@ use super::model::{Column, Index, Policy, QName, Relation, StandsOn};
 use super::{Links, Schema, naming, refusals, resolve};
 use crate::sql::operation::{
     CreateIndex, CreateStatistics, DefaultValue, GrantObject, Ident, ObjectKind, Operation, OutputColumn, QueryShape,
-    RelationKind, SearchPath, TableChange,
+    RelationKind, ReplicaIdentity, SearchPath, TableChange,
 };
 use crate::sql::query::{Expr, Kept, QueryExpression};
 use crate::sql::{Name, TypeName};
@@ -70,7 +70,7 @@ impl Schema {
 
     /// The same of a schema that nobody needs any more: what nobody else shares is changed in its place.
     pub(crate) fn applied(self, operation: &Operation) -> Applied {
-        let mut change = Change { schema: self, touched: BTreeSet::new(), problems: Vec::new() };
+        let mut change = Change { schema: self, touched: BTreeSet::new(), problems: Vec::new(), used: None };
         change.run(operation);
         Applied { schema: change.schema, touched: change.touched, problems: change.problems }
     }
@@ -81,6 +81,8 @@ pub(super) struct Change {
     pub(super) schema: Schema,
     pub(super) touched: BTreeSet<Object>,
     problems: Vec<Problem>,
+    /// The types that something named when relations began to fall.
+    used: Option<BTreeSet<String>>,
 }
 
 impl Change {
@@ -283,6 +285,11 @@ impl Change {
             Operation::Opaque { rule, .. } => {
                 self.schema.roles.clear();
                 rule.iter().for_each(|change| self.rule(change));
+                // It may fill what has no rows: what does not have any is not known from here on.
+                let unfilled = self.schema.relations().filter(|(_, relation)| relation.unfilled);
+                for view in unfilled.map(|(view, _)| view.clone()).collect::<Vec<_>>() {
+                    self.edit(&view, |view| view.unfilled = false);
+                }
             }
         }
     }
@@ -408,7 +415,13 @@ impl Change {
         self.published(name, |tables| _ = tables.remove(name));
         self.schema.unlink(name, &relation);
         self.drop_readers(|(read, _)| read == name);
-        self.drop_of_type(name);
+        let schema = &self.schema;
+        if self.used.get_or_insert_with(|| schema.types_in_use()).contains(&name.to_string()) {
+            self.drop_of_type(name);
+        }
+        if let Some(parent) = relation.parent.as_ref().filter(|parent| self.has_default_partition(parent, name)) {
+            self.edit(parent, |parent| parent.default_partition = None);
+        }
         if relation.kind == RelationKind::Sequence {
             let drawing: Vec<_> =
                 self.schema.drawing(name).map(|(table, column)| (table.clone(), column.name.clone())).collect();
@@ -433,6 +446,11 @@ impl Change {
         for child in children {
             self.remove(&child);
         }
+    }
+
+    /// Whether a partition is the one for what fits no other.
+    fn has_default_partition(&self, parent: &QName, partition: &QName) -> bool {
+        self.schema.relation(parent).is_some_and(|parent| parent.default_partition.as_ref() == Some(partition))
     }
 
     /// What the conditions of a policy on a table read.
@@ -550,6 +568,11 @@ impl Change {
                 if let Some(index) = t.indexes.remove(&from.name) {
                     t.indexes.insert(to.name.clone(), index);
                 }
+                if let ReplicaIdentity::Index(index) = &mut t.replica_identity
+                    && *index == from.name
+                {
+                    *index = to.name.clone();
+                }
                 if let Some(constraint) = t.constraints.remove(&from.name) {
                     t.constraints.insert(to.name, constraint);
                 }
@@ -569,6 +592,9 @@ impl Change {
         }
         let owned = self.owned(from, None);
         let dependents: Vec<_> = self.schema.dependents(from).cloned().collect();
+        if let Some(parent) = relation.parent.as_ref().filter(|parent| self.has_default_partition(parent, from)) {
+            self.edit(parent, |parent| parent.default_partition = Some(to.clone()));
+        }
         self.schema.relations.remove(from);
         self.schema.unlink(from, &relation);
         self.touch(from);

@@ -366,7 +366,13 @@ impl Change {
                 let default = self.default_of(written, &value, Some(data_type));
                 // What the default was a value of stays part of it.
                 let of = old.and_then(|old| old.data_type.clone());
-                let of = of.filter(|of| self.schema.user_type_named(&of.base()).is_some());
+                // A value of a domain is one of its base, and NULL is none of any type.
+                let stays = |of: &TypeName| {
+                    let made = self.schema.user_type_named(&of.base());
+                    made.is_some_and(|made| !matches!(made, UserType::Domain { .. }))
+                };
+                let value = value.filter(|value| **value != Expr::Null);
+                let of = of.filter(stays);
                 let cast = |value: Arc<Expr>, of: TypeName| {
                     let inner = Expr::Cast(Box::new(Expr::clone(&value)), of, At::default());
                     Arc::new(Expr::Cast(Box::new(inner), data_type.clone(), At::default()))

@@ -1,12 +1,14 @@
 //! Types: enums, composite types, domains.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::apply::{Change, Object, called};
-use super::model::{Column, QName, UserType};
+use super::model::{Column, QName, TableRule, UserType};
 use super::naming;
-use crate::sql::Name;
 use crate::sql::operation::{AttributeChange, DefaultValue, DomainChange, Ident, TableChange, TypeDefinition};
+use crate::sql::query::Expr;
+use crate::sql::{Name, TypeName};
 
 impl Change {
     pub(super) fn create_type(&mut self, name: &Name, if_not_exists: bool, definition: &TypeDefinition) {
@@ -90,9 +92,47 @@ impl Change {
             return;
         };
         self.schema.types.insert(target.clone(), definition);
-        // Columns follow their type's new name.
+        // Whatever names a type follows its new name.
         let old = from.to_string();
         let new = target.to_string();
+        let renamed =
+            |of: &TypeName| (of.base() == old).then(|| TypeName::canonical(of.as_str().replacen(&old, &new, 1)));
+        self.retype_functions(&old, &new);
+        let holders = self.schema.user_types().filter(|(_, made)| made.parts().any(|part| part.base() == old));
+        for holder in holders.map(|(holder, _)| holder.clone()).collect::<Vec<_>>() {
+            let Some(mut made) = self.schema.user_type(&holder).cloned() else { continue };
+            match &mut made {
+                UserType::Composite(attributes) => {
+                    for (_, of) in attributes {
+                        *of = renamed(of).unwrap_or_else(|| of.clone());
+                    }
+                }
+                UserType::Domain { base, .. } => *base = renamed(base).unwrap_or_else(|| base.clone()),
+                UserType::Enum(_) | UserType::Other => {}
+            }
+            self.schema.types.insert(holder, Arc::new(made));
+        }
+        let tables: Vec<QName> = self.schema.of_type(&from).cloned().collect();
+        for table in tables {
+            self.edit(&table, |relation| relation.of_type = Some(target.clone()));
+        }
+        for (table, column) in self.schema.defaults_of_type(&from) {
+            self.edit(&table, |relation| {
+                let columns = relation.columns.iter_mut().filter(|c| c.name == column);
+                columns.for_each(|column| {
+                    column.value = column.value.as_deref().map(|value| Arc::new(retyped(value, &renamed)))
+                });
+            });
+        }
+        for (table, check) in self.schema.checks_of_type(&from) {
+            self.edit(&table, |relation| {
+                if let Some(TableRule::Check { expression, .. }) =
+                    relation.constraints.get_mut(&check).map(|c| &mut c.kind)
+                {
+                    *expression = expression.replace(&format!("::{old}"), &format!("::{new}")).into();
+                }
+            });
+        }
         let users: Vec<_> = self
             .schema
             .relations()
@@ -229,4 +269,14 @@ impl Change {
 /// The name that a domain's check gets.
 fn domain_check(written: Option<&Ident>, domain: &str, taken: &BTreeMap<Ident, bool>) -> Ident {
     written.cloned().unwrap_or_else(|| naming::free_name(domain, None, "check", |name| taken.contains_key(name)))
+}
+
+/// A value whose casts, as far as they stand around it, name their types as these are called now.
+fn retyped(value: &Expr, renamed: &impl Fn(&TypeName) -> Option<TypeName>) -> Expr {
+    match value {
+        Expr::Cast(inner, to, at) => {
+            Expr::Cast(Box::new(retyped(inner, renamed)), renamed(to).unwrap_or_else(|| to.clone()), *at)
+        }
+        other => other.clone(),
+    }
 }

@@ -157,12 +157,19 @@ impl Schema {
 
     /// The columns whose default draws from a sequence, each with its table.
     pub(crate) fn drawing<'a>(&'a self, sequence: &'a QName) -> impl Iterator<Item = (&'a QName, &'a Column)> {
+        self.drawing_any(move |drawn| drawn == sequence)
+    }
+
+    /// The same of any of several sequences.
+    pub(crate) fn drawing_any<'a>(
+        &'a self,
+        is: impl Fn(&QName) -> bool + Copy + 'a,
+    ) -> impl Iterator<Item = (&'a QName, &'a Column)> {
         self.relations().flat_map(move |(table, relation)| {
             let written = |column: &Column| {
                 matches!(column.default, Some(DefaultValue::Constant | DefaultValue::Stable | DefaultValue::Volatile))
             };
-            let drawing =
-                relation.columns.iter().filter(move |column| written(column) && column.draws.contains(sequence));
+            let drawing = relation.columns.iter().filter(move |column| written(column) && column.draws.iter().any(is));
             drawing.map(move |column| (table, &**column))
         })
     }
@@ -422,6 +429,39 @@ impl Schema {
                 columns.map(|column| (table.clone(), column.name.clone())).collect::<Vec<_>>()
             })
             .collect()
+    }
+
+    /// The names of all types that columns, defaults, checks, functions, domains or tables name; more than are there.
+    pub(crate) fn types_in_use(&self) -> BTreeSet<String> {
+        let mut used = BTreeSet::new();
+        for (_, relation) in self.relations() {
+            used.extend(relation.of_type.iter().map(ToString::to_string));
+            for column in &relation.columns {
+                used.extend(column.data_type.iter().map(|of| of.base().into_owned()));
+                if let Some(value) = &column.value {
+                    cast_to(value, &mut used);
+                }
+            }
+            for constraint in relation.constraints.values() {
+                if let TableRule::Check { expression, .. } = &constraint.kind {
+                    let casts = expression.split("::").skip(1);
+                    let end =
+                        |text: &str| text.find(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '.' | '"' | ' '));
+                    // With a space in it, as in `character varying`, it is none that somebody made: the first word is.
+                    for cast in casts.map(|text| &text[..end(text).unwrap_or(text.len())]) {
+                        used.insert(cast.to_owned());
+                        used.extend(cast.split(' ').next().map(str::to_owned));
+                    }
+                }
+            }
+        }
+        for (_, function) in self.all_functions() {
+            let returns = function.returns.strip_prefix("setof ").unwrap_or(&function.returns);
+            used.insert(returns.trim_end_matches("[]").to_owned());
+            used.extend(function.arguments.iter().map(|(of, _)| of.base().into_owned()));
+        }
+        used.extend(self.user_types().flat_map(|(_, of)| of.parts().map(|part| part.base().into_owned())));
+        used
     }
 
     /// The checks that cast to a type, with their tables.
@@ -860,4 +900,12 @@ fn remove(map: &mut OrdMap<QName, Arc<BTreeSet<QName>>>, key: &QName, value: &QN
             map.remove(key);
         }
     }
+}
+
+/// The types that something in an expression is cast to.
+fn cast_to(expr: &Expr, used: &mut BTreeSet<String>) {
+    if let Expr::Cast(_, to, _) = expr {
+        used.insert(to.base().into_owned());
+    }
+    expr.parts().into_iter().for_each(|part| cast_to(part, used));
 }

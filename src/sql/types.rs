@@ -41,7 +41,10 @@ impl TypeName {
 
     /// The name without modifiers and array brackets: `character varying(20)[]` → `character varying`.
     pub fn base(&self) -> Cow<'_, str> {
-        let text = self.0.trim_end_matches("[]");
+        let mut text: &str = &self.0;
+        while let Some(element) = text.strip_suffix("[]") {
+            text = element;
+        }
         // `interval day to second(3)`
         if text.starts_with("interval ") {
             return Cow::Borrowed("interval");

@@ -37,6 +37,7 @@ use crate::sql::operation::{
     ConstraintDefinition, ConstraintKind, CreateIndex, CreateTable, CreateView, DefaultValue, GrantObject, Ident,
     ObjectChange, ObjectKind, Operation, PublishVerb, Publishes, RelationKind, ReplicaIdentity, TableChange,
 };
+use crate::sql::query::KeyKind;
 use crate::sql::{Name, TypeName};
 
 /// Why PostgreSQL refuses an operation on a schema; `None`: it does not, as far as is known here.
@@ -643,7 +644,11 @@ impl Catalog<'_> {
                         "index \"{index}\" cannot be the index of a constraint: it must be unique, on plain columns and all rows"
                     ));
                 }
-                if found.sorted || !found.kinds.is_empty() {
+                // Which collation a column has is not known; as a rule it is the default one.
+                let is_usual = |kind: &KeyKind| {
+                    kind.class.is_none() && kind.collation.as_ref().is_none_or(|collation| &**collation == "default")
+                };
+                if found.sorted || !found.kinds.values().all(is_usual) {
                     return Some(format!("index \"{index}\" does not have default sorting behavior"));
                 }
                 (*primary && has_key).then(second)

@@ -23,7 +23,8 @@ pub(super) fn create_table(parser: &mut Parser<'_>, gaps: &Gaps) -> Result<Vec<O
     let Statement::CreateTable(table) = parser.parse_statement()? else {
         return parser.expected_ref("CREATE TABLE", parser.peek_token_ref());
     };
-    let unfilled = eat_words(parser, &["with", "no", "data"]);
+    let unfilled =
+        table.with_data.as_ref().is_some_and(|with| !with.data) || eat_words(parser, &["with", "no", "data"]);
     eat_words(parser, &["with", "data"]);
     eat_words(parser, &["without", "oids"]);
     let mut columns = Vec::new();

@@ -15,6 +15,7 @@ mod routines;
 mod rules;
 mod signatures;
 mod stored;
+mod types;
 mod views;
 mod written;
 
@@ -519,6 +520,7 @@ async fn what_the_server_refuses_is_foreseen() {
             patterns::CASES,
             signatures::CASES,
             stored::CASES,
+            types::CASES,
             views::CASES,
             written::CASES,
         ];
