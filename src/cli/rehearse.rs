@@ -217,7 +217,7 @@ fn rehearsal_error(error: &RehearsalError) -> CliError {
         RehearsalError::Limit { .. } => CliError::new(Exit::Failed, error)
             .hint("allow it more time with --time-limit; nothing but a throwaway database was changed"),
         RehearsalError::RoleOfTheServer { .. } => CliError::usage(error)
-            .hint("rehearse it with --server local or embedded, where a role is nobody's; or create the role in a migration of its own"),
+            .hint("rehearse it with --server local or embedded, where a role is nobody's"),
         RehearsalError::Restore { .. } => {
             CliError::usage(error).hint("--pg-bin names the directory of a pg_restore that is as new as the pg_dump that made it")
         }

@@ -206,23 +206,9 @@ impl<'a> Trial<'a> {
                 self.client.query_one("SELECT pg_catalog.current_database()::text", &[]).await?.get(0);
             return self.send(&format!("ALTER DATABASE {} {}", sql::name::Quoted(&database), &text[setting..])).await;
         }
-        if whose == Whose::Dump && begins(&words, &["create", "alter"], &["subscription"]) {
+        if let Some(what) = passed_over(&words, whose, &self.met.before) {
             let place = self.folder.sources.place(statement.span);
-            self.met
-                .notes
-                .insert(format!("{place}: this would begin to replicate from another server, and was passed over"));
-            return Ok(());
-        }
-        if is_of_the_server(&words) {
-            let place = self.folder.sources.place(statement.span);
-            self.met.notes.insert(format!("{place}: this is about the whole server and was passed over"));
-            return Ok(());
-        }
-        if only_roles_of(&words, &self.met.before) {
-            let place = self.folder.sources.place(statement.span);
-            self.met
-                .notes
-                .insert(format!("{place}: this changes a role that the server had before, and was passed over"));
+            self.met.notes.insert(format!("{place}: this {what} and was passed over"));
             return Ok(());
         }
         if !may_be_let_go(&words) {
@@ -283,6 +269,17 @@ const MOST_ROLES: usize = 50;
 
 fn begins(words: &[Lexeme<'_>], verbs: &[&str], nouns: &[&str]) -> bool {
     matches!(words, [verb, noun, ..] if verb.is_any(verbs) && noun.is_any(nouns))
+}
+
+/// What a statement does that is none of a trial's.
+fn passed_over(words: &[Lexeme<'_>], whose: Whose, before: &BTreeSet<String>) -> Option<&'static str> {
+    if whose == Whose::Dump && begins(words, &["create", "alter"], &["subscription"]) {
+        return Some("would begin to replicate from another server,");
+    }
+    if only_roles_of(words, before) {
+        return Some("changes a role that the server had before,");
+    }
+    is_of_the_server(words).then_some("is about the whole server")
 }
 
 /// `CREATE DATABASE` and its like: nothing of it is in the schema of a database.

@@ -324,17 +324,16 @@ pub fn render(plan: &SavedPlan, rehearsal: Option<&Rehearsal>) -> String {
 }
 
 fn on_rows(rehearsal: &Rehearsal, rows: &RealRows, plan: &SavedPlan) -> RowsDocument {
-    let ms = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let locks = |held: &[HeldLock]| {
         let lock = |lock: &HeldLock| {
             let (relation, mode) = (lock.relation.clone(), lock.mode.name().to_owned());
-            LockDocument { relation, mode, ms: ms(lock.held) }
+            LockDocument { relation, mode, ms: row_words::millis(lock.held) }
         };
         held.iter().map(lock).collect()
     };
     let step = |measured: &MeasuredStep| MeasuredDocument {
         step: measured.step,
-        ms: ms(measured.took),
+        ms: row_words::millis(measured.took),
         rows: measured.rows,
         wal_bytes: measured.log,
         written: measured

@@ -60,7 +60,7 @@ fn listed(all: &[String]) -> Option<String> {
     }
 }
 
-fn millis(time: std::time::Duration) -> u64 {
+pub(super) fn millis(time: std::time::Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -4,11 +4,9 @@ use super::{Stage, restore};
 use crate::plan::replay;
 use crate::postgres::throwaway::{Throwaway, ThrowawayError};
 use crate::postgres::{Session, Target, history, introspect};
-use crate::rehearse::error::RehearsalError;
-use crate::rehearse::error::Whose;
+use crate::rehearse::error::{RehearsalError, Whose};
 use crate::rehearse::history::{not_of_tools, record};
-use crate::rehearse::terms::Terms;
-use crate::rehearse::terms::{RowBase, RowSource};
+use crate::rehearse::terms::{RowBase, RowSource, Terms};
 use crate::rehearse::trial::{Met, Trial};
 
 /// The database: a copy, or an empty one.

@@ -9,8 +9,7 @@ use tokio::process::Command;
 
 use crate::migrations::Folder;
 use crate::postgres::{Session, Target};
-use crate::rehearse::error::RehearsalError;
-use crate::rehearse::error::Whose;
+use crate::rehearse::error::{RehearsalError, Whose};
 use crate::rehearse::terms::Terms;
 use crate::rehearse::trial::{Met, Trial};
 
