@@ -68,6 +68,7 @@ mod digest;
 pub mod effect;
 #[cfg(feature = "live")]
 pub mod execute;
+mod few;
 #[cfg(feature = "live")]
 pub mod fleet;
 pub mod lint;

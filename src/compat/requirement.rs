@@ -33,9 +33,9 @@ pub(crate) struct Requirement<'a> {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Requirements<'a> {
     /// Blue does not survive it: after.
-    pub(crate) blue: Option<Requirement<'a>>,
+    pub(crate) blue: Option<Box<Requirement<'a>>>,
     /// Green needs it: before.
-    pub(crate) green: Option<Requirement<'a>>,
+    pub(crate) green: Option<Box<Requirement<'a>>>,
     /// What blue may meet only if green writes something new.
     pub(crate) conditional: Vec<Requirement<'a>>,
 }
@@ -223,7 +223,7 @@ fn requirement<'a>(side: Side, strength: Strength, capability: &Capability, evid
 
 /// Keeps the strongest one; among equals, one that a query shows.
 fn strongest<'a>(
-    kept: &mut Option<Requirement<'a>>,
+    kept: &mut Option<Box<Requirement<'a>>>,
     side: Side,
     strength: Option<Strength>,
     capability: &Capability,
@@ -233,6 +233,6 @@ fn strongest<'a>(
     let new = requirement(side, strength, capability, evidence);
     let rank = |p: &Requirement<'_>| (p.strength, p.query.is_some());
     if kept.as_ref().is_none_or(|old| rank(old) < rank(&new)) {
-        *kept = Some(new);
+        *kept = Some(Box::new(new));
     }
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::behaviour;
 use super::capability::{Capability, RowRule};
 use super::type_class::{TypeChange, type_change, type_class};
+use crate::few::Few;
 use crate::schema::every_privilege;
 use crate::schema::resolve::{NO_ARBITER, SHADOWED, body_problems};
 use crate::schema::{Applied, Column, Function, Object, QName, Relation, Schema, TableRule, UserType};
@@ -20,9 +21,9 @@ use crate::sql::operation::{
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Effect {
     /// What clients may no longer rely on.
-    pub removes: BTreeSet<Capability>,
+    pub removes: Few<Capability>,
     /// What clients may rely on from now on.
-    pub adds: BTreeSet<Capability>,
+    pub adds: Few<Capability>,
 }
 
 impl Effect {
@@ -80,7 +81,7 @@ impl Effect {
                 }
                 Object::Namespace(name) => effect.difference(&of_namespace(before, name), &of_namespace(after, name)),
                 Object::Extension(name) => {
-                    let of = |schema: &Schema| -> BTreeSet<_> {
+                    let of = |schema: &Schema| -> Few<_> {
                         schema
                             .extensions()
                             .any(|e| e == name)
@@ -110,7 +111,7 @@ impl Effect {
         effect
     }
 
-    fn difference(&mut self, before: &BTreeSet<Capability>, after: &BTreeSet<Capability>) {
+    fn difference(&mut self, before: &Few<Capability>, after: &Few<Capability>) {
         self.removes.extend(before.difference(after).cloned());
         self.adds.extend(after.difference(before).cloned());
     }
@@ -570,13 +571,11 @@ fn twin<'a>(relation: &'a Relation, at: usize, name: &str) -> Option<&'a Column>
 }
 
 /// What a relation offers by being as it is.
-pub(super) fn of_relation(schema: &Schema, name: &QName, relation: &Relation) -> BTreeSet<Capability> {
-    let mut found = BTreeSet::new();
+pub(super) fn of_relation(schema: &Schema, name: &QName, relation: &Relation) -> Few<Capability> {
+    let mut found = Few::new();
     found.insert(Capability::Relation(name.clone()));
-    found.insert(Capability::Shape(name.clone()));
-    let shape_is_known = relation.kind != RelationKind::Sequence;
-    if !shape_is_known {
-        found.remove(&Capability::Shape(name.clone()));
+    if relation.kind != RelationKind::Sequence {
+        found.insert(Capability::Shape(name.clone()));
     }
     let writable = relation.is_writable();
     for column in &relation.columns {
@@ -735,8 +734,8 @@ pub(super) fn rules(relation: &Relation) -> BTreeSet<RowRule> {
     constraints.chain(unique).chain(policies).chain(shown).collect()
 }
 
-fn of_type(schema: &Schema, name: &QName) -> BTreeSet<Capability> {
-    let mut found = BTreeSet::new();
+fn of_type(schema: &Schema, name: &QName) -> Few<Capability> {
+    let mut found = Few::new();
     let Some(definition) = schema.user_type(name) else { return found };
     found.insert(Capability::Type(name.clone()));
     match definition {
@@ -765,7 +764,7 @@ fn rules_of_domain(definition: &UserType) -> BTreeSet<Ident> {
     }
 }
 
-fn of_function(schema: &Schema, name: &QName) -> BTreeSet<Capability> {
+fn of_function(schema: &Schema, name: &QName) -> Few<Capability> {
     let call = |function: &crate::schema::Function| {
         let types: Vec<_> = function.arguments.iter().map(|(t, _)| t.as_str()).collect();
         let signature = format!("({}) returning {}", types.join(", "), function.returns);
@@ -779,7 +778,7 @@ fn shape(attributes: &[(Ident, crate::sql::TypeName)]) -> Ident {
     attributes.iter().map(|(_, data_type)| data_type.as_str()).collect::<Vec<_>>().join(", ").into()
 }
 
-fn of_namespace(schema: &Schema, name: &Ident) -> BTreeSet<Capability> {
+fn of_namespace(schema: &Schema, name: &Ident) -> Few<Capability> {
     schema.has_namespace(name).then(|| Capability::Namespace(name.clone())).into_iter().collect()
 }
 

@@ -16,9 +16,11 @@ use super::refused::{self, other_version, problem, refused_data, server_refuses}
 use super::saved::Phase;
 use crate::diagnostic::{Diagnostic, codes};
 use crate::effect::{Capability, Effect, Fact, Hazard, hazard};
+use crate::few::Few;
 use crate::migrations::{Folder, Migration};
 use crate::parallel;
 use crate::schema::{Applied, Object, Problem, QName, Schema, TEMPORARY, TableRule};
+use crate::shared::Shared;
 use crate::source::{Sources, Span};
 use crate::sql::operation::{ConstraintKind, DataVerb, Ident, TableChange, TransactionControl};
 use crate::sql::query::Command;
@@ -26,7 +28,7 @@ use crate::sql::{self, Allow, Operation, ReadFile};
 
 /// The nodes of the pending migrations, in the files' order.
 pub(crate) struct Nodes {
-    pub(crate) nodes: Vec<Node>,
+    pub(crate) nodes: Vec<Shared<Node>>,
     /// The schema at the end of the files' order.
     pub(crate) last: Schema,
     /// Whether all that made it could be read.
@@ -102,7 +104,7 @@ impl Lasting {
 
 /// A node that is read and not looked at yet.
 struct Draft {
-    node: Node,
+    node: Shared<Node>,
     /// What each of its parts did to the schema.
     changes: Vec<Change>,
 }
@@ -161,7 +163,7 @@ pub(super) fn collect(request: &Request<'_>, pending: Vec<Segment>, base: &Schem
         temporary(&mut nodes, first, folder);
         transactions(&mut nodes, first, blocks, folder);
         group(&mut nodes, first, base, folder);
-        diagnostics.extend(nodes[first..].iter().filter_map(commits::unsafe_label));
+        diagnostics.extend(nodes[first..].iter().filter_map(|node| commits::unsafe_label(node)));
         for node in nodes[first..].iter_mut().filter(|node| node.manner.is_some() && node.parts.len() > 1) {
             node.manner = None;
             diagnostics.push(bad_manner("it is one transaction with other statements", node.span()));
@@ -340,7 +342,7 @@ fn drafts(request: &Request<'_>, segments: Vec<Segment>, base: &Schema) -> Draft
                     touched: change.applied.touched.clone(),
                     parts: vec![part],
                 };
-                let draft = Draft { node, changes: vec![change] };
+                let draft = Draft { node: node.into(), changes: vec![change] };
                 if alone || prefix { drafts.push(draft) } else { unsplittable = Some(draft) }
             }
             drafts.extend(unsplittable);
@@ -425,22 +427,22 @@ impl Blocks {
 }
 
 /// What PostgreSQL refuses in the transaction that it is written in.
-fn outside_in_block(nodes: &[Node]) -> Vec<Diagnostic> {
+fn outside_in_block(nodes: &[Shared<Node>]) -> Vec<Diagnostic> {
     let inside = nodes.iter().filter(|node| !node.transactional && node.block.is_some());
     let refused = |node: &Node| {
         Diagnostic::error(codes::SERVER_REFUSES, "PostgreSQL refuses this in a transaction block")
             .at(node.span(), "between BEGIN and COMMIT")
             .help("write it before BEGIN or behind COMMIT, or into a migration of its own")
     };
-    inside.map(refused).collect()
+    inside.map(|node| refused(node)).collect()
 }
 
 /// Joins what a file writes down as one transaction. BEGIN and COMMIT around a whole file are how some tools write every file, and are the
 /// author's word only where a lock is taken for the statements behind it.
-fn transactions(nodes: &mut Vec<Node>, first: usize, blocks: usize, folder: &Folder) {
+fn transactions(nodes: &mut Vec<Shared<Node>>, first: usize, blocks: usize, folder: &Folder) {
     let whole = blocks == 1 && nodes[first..].iter().all(|node| node.block.is_some());
     let locks = |node: &Node| node.operations().any(|op| matches!(op, Operation::Lock { .. }));
-    if whole && !nodes[first..].iter().any(locks) {
+    if whole && !nodes[first..].iter().any(|node| locks(node)) {
         return;
     }
     for block in 0..blocks {
@@ -452,7 +454,7 @@ fn transactions(nodes: &mut Vec<Node>, first: usize, blocks: usize, folder: &Fol
 }
 
 /// Joins what uses a temporary table with what makes it: in the next session it is gone.
-fn temporary(nodes: &mut Vec<Node>, first: usize, folder: &Folder) {
+fn temporary(nodes: &mut Vec<Shared<Node>>, first: usize, folder: &Folder) {
     let mut at = first;
     while at < nodes.len() {
         let temporary = |object: &Object| match object {
@@ -475,7 +477,7 @@ fn temporary(nodes: &mut Vec<Node>, first: usize, folder: &Folder) {
 
 /// Joins a trigger that goes with one that comes to the same table in the same file, and with the functions that are changed for it: with
 /// both, or with none, rows are counted twice, or not at all.
-fn swaps(nodes: &mut Vec<Node>, first: usize, base: &Schema, folder: &Folder) {
+fn swaps(nodes: &mut Vec<Shared<Node>>, first: usize, base: &Schema, folder: &Folder) {
     let mut at = first;
     while at < nodes.len() {
         let lost = |c: &Capability| match c {
@@ -520,7 +522,7 @@ fn swaps(nodes: &mut Vec<Node>, first: usize, base: &Schema, folder: &Folder) {
 
 /// What must not be without what follows it, however each is judged by itself: a foreign key that comes back with another action, or a
 /// new counter that is set behind the rows there are. Both are one transaction.
-fn restored(nodes: &mut Vec<Node>, first: usize, folder: &Folder) {
+fn restored(nodes: &mut Vec<Shared<Node>>, first: usize, folder: &Folder) {
     let mut at = first;
     while at < nodes.len() {
         let lost: Vec<Lost> = nodes[at].parts.iter().filter_map(|part| lost(part, &nodes[at])).collect();
@@ -581,7 +583,7 @@ impl Lost {
 }
 
 /// Makes one node of several. It stands where the last of them stood.
-fn unite(nodes: &mut Vec<Node>, members: &[usize], folder: &Folder) {
+fn unite(nodes: &mut Vec<Shared<Node>>, members: &[usize], folder: &Folder) {
     let (Some(from), Some(to)) = (members.first(), members.last()) else { return };
     // What stands between and needs one of them moves along.
     let Some(members) = all_members(nodes, *from, *to, members, folder) else { return };
@@ -590,14 +592,14 @@ fn unite(nodes: &mut Vec<Node>, members: &[usize], folder: &Folder) {
         nodes.remove(*member);
     }
     let at = members.last().map_or(0, |last| last + 1 - members.len());
-    nodes.insert(at, node);
+    nodes.insert(at, node.into());
 }
 
 /// Joins nodes of one file where a later one restores what an earlier one takes away.
-fn group(nodes: &mut Vec<Node>, first: usize, base: &Schema, folder: &Folder) {
+fn group(nodes: &mut Vec<Shared<Node>>, first: usize, base: &Schema, folder: &Folder) {
     let mut at = first;
     while at < nodes.len() {
-        let lost: BTreeSet<Capability> =
+        let lost: Few<Capability> =
             certain_losses(&nodes[at].effect, base).filter(|c| !c.is_freedom()).cloned().collect();
         // Mostly nothing is lost, and nothing is looked for.
         let restores = |node: &Node| {
@@ -618,7 +620,7 @@ fn group(nodes: &mut Vec<Node>, first: usize, base: &Schema, folder: &Folder) {
                 nodes.remove(*member);
             }
             // It stands where its last member stood: whatever stood between does not touch it.
-            nodes.insert(members.last().map_or(at, |last| last + 1 - members.len()), node);
+            nodes.insert(members.last().map_or(at, |last| last + 1 - members.len()), node.into());
         } else {
             at += 1;
         }
@@ -626,13 +628,13 @@ fn group(nodes: &mut Vec<Node>, first: usize, base: &Schema, folder: &Folder) {
 }
 
 /// Whether a trigger calls a function whose body no longer finds what it names.
-fn calls_lost(schema: &Schema, table: &QName, trigger: &str, lost: &BTreeSet<Capability>) -> bool {
+fn calls_lost(schema: &Schema, table: &QName, trigger: &str, lost: &Few<Capability>) -> bool {
     let called = schema.relation(table).and_then(|relation| relation.trigger_functions.get(trigger));
     called.is_some_and(|called| lost.iter().any(|c| matches!(c, Capability::Sound { name, .. } if name == called)))
 }
 
 /// The nodes from `from` to `to` that touch the same objects, as one; if that is better than leaving them apart.
-fn join(nodes: &[Node], from: usize, to: usize, base: &Schema, folder: &Folder) -> Option<(Vec<usize>, Node)> {
+fn join(nodes: &[Shared<Node>], from: usize, to: usize, base: &Schema, folder: &Folder) -> Option<(Vec<usize>, Node)> {
     let members = members(nodes, from, to, folder)?;
     let (node, effect) = united(nodes, &members);
     let apart: BTreeSet<_> = members.iter().flat_map(|i| certain_losses(&nodes[*i].effect, base)).collect();
@@ -649,12 +651,12 @@ fn join(nodes: &[Node], from: usize, to: usize, base: &Schema, folder: &Folder) 
 }
 
 /// Two nodes, with those between them that touch the same objects, or that need one of them. `None`: they cannot be one transaction.
-fn members(nodes: &[Node], from: usize, to: usize, folder: &Folder) -> Option<Vec<usize>> {
+fn members(nodes: &[Shared<Node>], from: usize, to: usize, folder: &Folder) -> Option<Vec<usize>> {
     all_members(nodes, from, to, &[from, to], folder)
 }
 
-fn all_members(nodes: &[Node], from: usize, to: usize, wanted: &[usize], folder: &Folder) -> Option<Vec<usize>> {
-    let mut objects: BTreeSet<Object> = wanted.iter().flat_map(|i| &nodes[*i].touched).cloned().collect();
+fn all_members(nodes: &[Shared<Node>], from: usize, to: usize, wanted: &[usize], folder: &Folder) -> Option<Vec<usize>> {
+    let mut objects: Few<Object> = wanted.iter().flat_map(|i| &nodes[*i].touched).cloned().collect();
     let accesses: Vec<_> = nodes[from..=to].iter().map(|node| access::of(node, &folder.sources)).collect();
     let graph = Graph::build(&accesses);
     let mut members = Vec::new();
@@ -670,14 +672,14 @@ fn all_members(nodes: &[Node], from: usize, to: usize, wanted: &[usize], folder:
 }
 
 /// Nodes as one, and its effect.
-fn united(nodes: &[Node], members: &[usize]) -> (Node, Effect) {
+fn united(nodes: &[Shared<Node>], members: &[usize]) -> (Node, Effect) {
     let (from, to) = (members[0], members[members.len() - 1]);
     let last = &nodes[to];
     // What stands between runs before them.
     let between = (from..to).filter(|i| !members.contains(i)).flat_map(|i| &nodes[i].parts);
     let before = between.fold(nodes[from].before.clone(), |schema, part| part.applied(schema).schema);
     let mut schema = before.clone();
-    let mut all_touched = BTreeSet::new();
+    let mut all_touched = Few::new();
     for part in members.iter().flat_map(|i| &nodes[*i].parts) {
         let applied = part.applied(schema);
         all_touched.extend(applied.touched);
@@ -696,7 +698,7 @@ fn united(nodes: &[Node], members: &[usize]) -> (Node, Effect) {
                 | Capability::Unaltered { .. }
         )
     };
-    let of = |pick: fn(&Effect) -> &BTreeSet<Capability>| -> Vec<Capability> {
+    let of = |pick: fn(&Effect) -> &Few<Capability>| -> Vec<Capability> {
         members.iter().flat_map(|i| pick(&nodes[*i].effect)).filter(unseen).cloned().collect()
     };
     let (removes, adds) = (of(|effect| &effect.removes), of(|effect| &effect.adds));
@@ -711,7 +713,7 @@ fn united(nodes: &[Node], members: &[usize]) -> (Node, Effect) {
         before,
         after,
         touched: all_touched,
-        ..last.clone()
+        ..Node::clone(last)
     };
     (node, effect)
 }

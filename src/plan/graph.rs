@@ -1,16 +1,17 @@
 //! The dependency graph: an edge u → v means v needs u to have run.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef as _;
 
 use super::access::{Access, Key};
+use crate::few::Few;
 
 /// The nodes that must come before one, and why.
 #[derive(Default)]
-struct Before(BTreeMap<usize, BTreeSet<Key>>);
+struct Before(BTreeMap<usize, Few<Key>>);
 
 impl Before {
     fn add(&mut self, nodes: impl IntoIterator<Item = usize>, why: &Key) {
@@ -22,7 +23,7 @@ impl Before {
 
 /// Nodes are numbered as in the files' order; edges only go forward in it and carry what both touch.
 pub(crate) struct Graph {
-    graph: DiGraph<(), BTreeSet<Key>>,
+    graph: DiGraph<(), Few<Key>>,
 }
 
 #[derive(Default)]
@@ -81,7 +82,7 @@ impl Graph {
     }
 
     /// What a node needs directly, and what both touch.
-    pub(crate) fn reasons(&self, node: usize) -> impl Iterator<Item = (usize, &BTreeSet<Key>)> {
+    pub(crate) fn reasons(&self, node: usize) -> impl Iterator<Item = (usize, &Few<Key>)> {
         let edges = self.graph.edges_directed(NodeIndex::new(node), Direction::Incoming);
         edges.map(|edge| (edge.source().index(), edge.weight()))
     }

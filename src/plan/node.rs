@@ -1,12 +1,11 @@
 //! What runs as a unit: a part, or several that must be atomic together, with the net effect of them.
 
-use std::collections::BTreeSet;
-
 use super::Observed;
 use super::manner::Manner;
 use super::part::Part;
 use super::saved::Phase;
 use crate::effect::{Capability, Effect, Weight};
+use crate::few::Few;
 use crate::schema::{Object, Schema};
 use crate::source::{FileId, Span};
 use crate::sql::{Directive, DirectiveWord, Operation};
@@ -49,7 +48,7 @@ pub(crate) struct Node {
     /// What its parts make of that schema.
     pub(crate) after: Schema,
     /// What it changes.
-    pub(crate) touched: BTreeSet<Object>,
+    pub(crate) touched: Few<Object>,
 }
 
 impl Node {

@@ -4,17 +4,18 @@ use super::access::Access;
 use super::node::Node;
 use super::saved::{Direction, Phase};
 use crate::compat::Requirements;
+use crate::shared::Shared;
 
 /// A node with what the versions make of it, and what it touches.
 pub(super) struct Judged<'a> {
-    pub(super) node: Node,
+    pub(super) node: Shared<Node>,
     pub(super) requirements: Requirements<'a>,
     pub(super) access: Access,
 }
 
 /// A node with its place.
 pub(super) struct Placed<'a> {
-    pub(super) node: Node,
+    pub(super) node: Shared<Node>,
     pub(super) requirements: Requirements<'a>,
     pub(super) access: Access,
     pub(super) placement: Placement,
@@ -44,3 +45,5 @@ pub(crate) enum Reason {
     /// This node, which must be before, stands on it.
     NeededBy(usize),
 }
+#[cfg(test)]
+mod sizes { #[test] fn s(){ eprintln!("Node {} Judged {} Placed {} Part {} Op {} Hazard {} Key {} Cap {} Req {} Lock {} Schema {}", size_of::<super::Node>(), size_of::<super::Judged<'_>>(), size_of::<super::Placed<'_>>(), size_of::<super::super::part::Part>(), size_of::<crate::sql::Operation>(), size_of::<crate::effect::Hazard>(), size_of::<super::super::key::Key>(), size_of::<crate::effect::Capability>(), size_of::<crate::compat::Requirement<'_>>(), size_of::<crate::effect::Lock>(), size_of::<crate::schema::Content>()); } }

@@ -6,6 +6,7 @@ use super::said::Said;
 use super::save;
 use super::stages::{Ends, Proved, Watches};
 use super::{Checked, Planned, Request};
+use crate::shared::Shared;
 use crate::sql::ReadFile;
 
 /// Makes a plan.
@@ -33,7 +34,7 @@ pub(crate) fn check_read(request: Request<'_>, pending: Vec<ReadFile>) -> Checke
     checked(Ends::of(request, base, pending))
 }
 
-fn checked((ends, nodes): (Ends<'_>, Vec<Node>)) -> Checked {
+fn checked((ends, nodes): (Ends<'_>, Vec<Shared<Node>>)) -> Checked {
     let watches = Watches::of(&ends);
     let proved = Proved::of(nodes, &ends, &watches);
     let Said { diagnostics, allowed, sources, .. } = Said::of(&ends, &watches, &proved);

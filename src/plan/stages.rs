@@ -16,6 +16,7 @@ use crate::effect::Effect;
 use crate::parallel;
 use crate::rewrite;
 use crate::schema::Schema;
+use crate::shared::Shared;
 use crate::sql::{Allow, ReadFile};
 
 /// What was read: the schemas that the release leads from and to, and what was to be said on the way.
@@ -57,7 +58,7 @@ pub(super) struct Proved<'a> {
 
 impl<'a> Ends<'a> {
     /// Reads the migrations, and makes the nodes of the pending ones.
-    pub(super) fn read(request: Request<'a>) -> (Self, Vec<Node>) {
+    pub(super) fn read(request: Request<'a>) -> (Self, Vec<Shared<Node>>) {
         let base_files = request.files_of_base();
         // All at once: a few pending files behind many would not be enough to share between the processors.
         let mut base = collect::read(request.folder, base_files.iter().chain(&request.pending.pending));
@@ -66,7 +67,7 @@ impl<'a> Ends<'a> {
     }
 
     /// The same of files that were read.
-    pub(super) fn of(mut request: Request<'a>, read: Vec<ReadFile>, pending: Vec<ReadFile>) -> (Self, Vec<Node>) {
+    pub(super) fn of(mut request: Request<'a>, read: Vec<ReadFile>, pending: Vec<ReadFile>) -> (Self, Vec<Shared<Node>>) {
         let (folder, base_files) = (request.folder, request.files_of_base());
         let base = request.base.cloned().unwrap_or_else(|| {
             let (schema, certain) = collect::replay_read(folder, base_files, &read);
@@ -114,7 +115,7 @@ impl<'a> Watches<'a> {
 
 impl<'a> Proved<'a> {
     /// Judges nodes by what both versions rely on, places them, and replays the order that comes of it.
-    pub(super) fn of(nodes: Vec<Node>, ends: &'a Ends<'a>, watches: &'a Watches<'a>) -> Self {
+    pub(super) fn of(nodes: Vec<Shared<Node>>, ends: &'a Ends<'a>, watches: &'a Watches<'a>) -> Self {
         let (blue, green) = (watches.blue(ends), watches.green(ends));
         let judged = judged(nodes, ends, blue, green);
         let graph = Graph::build(judged.iter().map(|judged| &judged.access));
@@ -139,7 +140,7 @@ impl<'a> Proved<'a> {
 }
 
 /// The nodes with their requirements and accesses. What no single moment is right for becomes two nodes that have one, where a recipe fits.
-fn judged<'a>(nodes: Vec<Node>, ends: &'a Ends<'a>, blue: App<'a>, green: App<'a>) -> Vec<Judged<'a>> {
+fn judged<'a>(nodes: Vec<Shared<Node>>, ends: &'a Ends<'a>, blue: App<'a>, green: App<'a>) -> Vec<Judged<'a>> {
     const FEW: usize = 24;
     let requirements_of =
         |node: &Node| requirements(&node.effect, (blue, green), (&ends.base, &node.before, &node.after, &ends.last));
@@ -155,13 +156,13 @@ fn judged<'a>(nodes: Vec<Node>, ends: &'a Ends<'a>, blue: App<'a>, green: App<'a
         let access = if split.is_none() { access::of(node, sources) } else { Access::default() };
         (requirements, access, split)
     };
-    let looked = parallel::map(&nodes, FEW, judge);
+    let looked = parallel::map(&nodes, FEW, |node| judge(node));
     let judged = nodes.into_iter().zip(looked).flat_map(|(node, (requirements, access, split))| match split {
         None => vec![Judged { node, requirements, access }],
         Some(split) => {
             let (before, after) = *split;
             [before, after]
-                .map(|(node, requirements)| Judged { access: access::of(&node, sources), node, requirements })
+                .map(|(node, requirements)| Judged { access: access::of(&node, sources), node: node.into(), requirements })
                 .into()
         }
     });

@@ -176,7 +176,7 @@ impl<'a> Builder<'a> {
     fn step(&self, id: u32, phase: Phase, group: &[usize]) -> Step {
         let parts: Vec<(&Node, &Part)> = group
             .iter()
-            .map(|i| &self.nodes()[*i].node)
+            .map(|i| &*self.nodes()[*i].node)
             .flat_map(|node| node.parts.iter().map(move |part| (node, part)))
             .collect();
         let first = &self.nodes()[group[0]].node;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::model::{Column, Policy, QName, Relation, StandsOn};
 use super::{Links, Schema, refusals, resolve};
+use crate::few::Few;
 use crate::sql::operation::{
     CreateStatistics, DefaultValue, GrantObject, Ident, ObjectKind, Operation, OutputColumn, QueryShape, RelationKind,
     ReplicaIdentity, SearchPath, TableChange,
@@ -18,7 +19,7 @@ pub struct Applied {
     /// The schema after it.
     pub schema: Schema,
     /// What it changed, or may have changed.
-    pub touched: BTreeSet<Object>,
+    pub touched: Few<Object>,
     /// What cannot be.
     pub problems: Vec<Problem>,
 }
@@ -70,7 +71,7 @@ impl Schema {
 
     /// The same of a schema that nobody needs any more: what nobody else shares is changed in its place.
     pub(crate) fn applied(self, operation: &Operation) -> Applied {
-        let mut change = Change { schema: self, touched: BTreeSet::new(), problems: Vec::new(), used: None };
+        let mut change = Change { schema: self, touched: Few::new(), problems: Vec::new(), used: None };
         change.run(operation);
         Applied { schema: change.schema, touched: change.touched, problems: change.problems }
     }
@@ -79,7 +80,7 @@ impl Schema {
 /// The schema being changed.
 pub(super) struct Change {
     pub(super) schema: Schema,
-    pub(super) touched: BTreeSet<Object>,
+    pub(super) touched: Few<Object>,
     problems: Vec<Problem>,
     /// The types that something named when relations began to fall.
     used: Option<BTreeSet<String>>,

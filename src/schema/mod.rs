@@ -21,10 +21,12 @@ mod type_users;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, LazyLock};
 
 use imbl::{OrdMap, OrdSet};
 
+use crate::few::Few;
 use crate::shared::Shared;
 use crate::sql::{Name, TypeName};
 
@@ -44,12 +46,16 @@ pub use patch::Patch;
 pub(crate) use refusals::{Caller, clauses_refused, is_built_in, is_collated, placed};
 
 /// Everything clients may rely on, as far as it is simulated. Cloning shares the content.
+#[derive(Debug, Clone, Default)]
+pub struct Schema(Shared<Content>);
+
+/// What a schema has. Only this module and those below it see it.
 #[derive(Debug, Clone)]
-pub struct Schema {
+pub struct Content {
     relations: OrdMap<QName, Arc<Relation>>,
     /// The table of each index: indexes share the relations' name space.
     index_tables: OrdMap<QName, QName>,
-    /// How many constraints bear a name: PostgreSQL avoids them when it makes one up.
+    /// How many constraints without an index bear a name: PostgreSQL avoids them when it makes one up.
     constraint_names: OrdMap<QName, u32>,
     /// Tables with a foreign key to, and views on, a relation.
     dependents: OrdMap<QName, Arc<BTreeSet<QName>>>,
@@ -77,7 +83,21 @@ type Grants = BTreeSet<(String, String)>;
 /// The schema of what goes with the session.
 pub const TEMPORARY: &str = "pg_temp";
 
-impl Default for Schema {
+impl Deref for Schema {
+    type Target = Content;
+
+    fn deref(&self) -> &Content {
+        &self.0
+    }
+}
+
+impl DerefMut for Schema {
+    fn deref_mut(&mut self) -> &mut Content {
+        &mut self.0
+    }
+}
+
+impl Default for Content {
     fn default() -> Self {
         Self {
             relations: OrdMap::new(),
@@ -117,7 +137,7 @@ impl Schema {
 
     /// Whether it is the very same value, and not only the same content. Cheap; some that are the same are not seen to be.
     pub(crate) fn is(&self, other: &Self) -> bool {
-        let Self {
+        let Content {
             relations,
             index_tables,
             constraint_names,
@@ -133,8 +153,9 @@ impl Schema {
             default_grants,
             search_path,
             default_path,
-        } = self;
-        relations.ptr_eq(&other.relations)
+        } = &**self;
+        self.0.is(&other.0)
+            || relations.ptr_eq(&other.relations)
             && index_tables.ptr_eq(&other.index_tables)
             && constraint_names.ptr_eq(&other.constraint_names)
             && dependents.ptr_eq(&other.dependents)
@@ -534,8 +555,8 @@ impl Schema {
     }
 
     /// Everything that is not the same in another schema.
-    pub fn differing(&self, other: &Self) -> BTreeSet<Object> {
-        let mut found = BTreeSet::new();
+    pub fn differing(&self, other: &Self) -> Few<Object> {
+        let mut found = Few::new();
         found.extend(differing(&self.relations, &other.relations).map(|name| Object::Relation(name.clone())));
         found.extend(differing(&self.types, &other.types).map(|name| Object::Type(name.clone())));
         found.extend(differing(&self.functions, &other.functions).map(|name| Object::Function(name.clone())));
@@ -587,7 +608,9 @@ impl Schema {
     fn looking_in(&self, path: &[Ident]) -> Self {
         // Where nothing is searched, the server's own is.
         let path = if path.is_empty() { Arc::from(["pg_catalog".into()]) } else { Arc::from(path) };
-        Self { search_path: path, ..self.clone() }
+        let mut looking = self.clone();
+        looking.search_path = path;
+        looking
     }
 
     /// The same schema, with every table marked as itself and every column of it as holding its own values: a release follows them through
@@ -711,23 +734,11 @@ impl Schema {
 
     /// Registers what a relation's parts point to.
     fn link(&mut self, name: &QName, relation: &Relation) {
-        for index in relation.indexes.keys() {
-            self.link_index(name, index);
-        }
-        for constraint in relation.constraints.keys() {
-            self.link_constraint(name, constraint);
-        }
-        self.link_others(name, &Links::of(relation));
+        self.relink(name, &Links::default(), &Links::of(relation));
     }
 
     fn unlink(&mut self, name: &QName, relation: &Relation) {
-        for index in relation.indexes.keys() {
-            self.unlink_index(name, index);
-        }
-        for constraint in relation.constraints.keys() {
-            self.unlink_constraint(name, constraint);
-        }
-        self.unlink_others(name, &Links::of(relation));
+        self.relink(name, &Links::of(relation), &Links::default());
     }
 
     fn link_index(&mut self, table: &QName, index: &Ident) {
@@ -784,8 +795,10 @@ fn differing<'a, T: PartialEq>(
 }
 
 /// Where a relation's parts point, and the names of those that share one name space with others.
+#[derive(Default)]
 struct Links {
     indexes: Vec<Ident>,
+    /// Those that no index has the name of.
     constraints: Vec<Ident>,
     /// The targets of foreign keys and the inputs of a view.
     targets: Vec<QName>,
@@ -801,7 +814,7 @@ impl Links {
         });
         Self {
             indexes: relation.indexes.keys().cloned().collect(),
-            constraints: relation.constraints.keys().cloned().collect(),
+            constraints: relation.constraints.keys().filter(|name| !relation.indexes.contains_key(*name)).cloned().collect(),
             targets: targets.chain(&relation.reads).cloned().collect(),
             owners: relation.owned_by.iter().map(|(owner, _)| owner).chain(&relation.parent).cloned().collect(),
         }

@@ -1,10 +1,11 @@
 //! The difference of two schemas as something that can be done to a third: what a statement was seen to do, without knowing the statement.
 //! Parts of a relation are patched one by one, so that what others do to the same relation stays.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Applied, Column, Function, Ident, Object, QName, Relation, Schema, UserType};
+use crate::few::Few;
 use crate::shared::Shared;
 
 /// What changed from one schema to another.
@@ -51,7 +52,7 @@ impl Patch {
     }
 
     /// What it changes.
-    pub fn touched(&self) -> BTreeSet<Object> {
+    pub fn touched(&self) -> Few<Object> {
         let relations = self.relations.keys().cloned().map(Object::Relation);
         let types = self.types.keys().cloned().map(Object::Type);
         let functions = self.functions.keys().cloned().map(Object::Function);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::diagnostic::{Diagnostic, Severity, codes};
+use crate::few::Few;
 use crate::lint::{Case, Docs, PlacedPart, Rule, RuleCheck, Subject, Yields};
 use crate::schema::{Object, QName, Schema, TableRule as RowRule};
 use crate::sql::Operation;
@@ -63,7 +64,7 @@ fn finding(
     part: &PlacedPart<'_>,
     before: &Schema,
     after: &Schema,
-    touched: &BTreeSet<Object>,
+    touched: &Few<Object>,
 ) -> Option<Diagnostic> {
     let Subject { release, step, .. } = *subject;
     let named: BTreeSet<QName> = step

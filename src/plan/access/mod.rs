@@ -7,6 +7,7 @@ mod table;
 pub(crate) use super::key::Key;
 use super::key::{Aspect, default_grants, default_of, nullness_of, shape_of, width_of};
 use super::node::Node;
+use crate::few::Few;
 use crate::schema::{Object, Patch, QName, Relation, Schema, TableRule, UserType};
 use crate::source::Sources;
 use crate::sql::lex::words_of;
@@ -19,15 +20,15 @@ use crate::sql::{Name, TypeName};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Access {
     /// Made, changed or dropped: ordered against every other access.
-    pub(crate) defines: BTreeSet<Key>,
+    pub(crate) defines: Few<Key>,
     /// Needed: ordered against definitions.
-    pub(crate) uses: BTreeSet<Key>,
+    pub(crate) uses: Few<Key>,
     /// Comes after all definitions so far, and orders nothing after it.
-    pub(crate) follows: BTreeSet<Key>,
+    pub(crate) follows: Few<Key>,
     /// Given to later nodes that follow it; not ordered among themselves.
-    pub(crate) precedes: BTreeSet<Key>,
+    pub(crate) precedes: Few<Key>,
     /// Changed so that whatever used it before does not mind: ordered against definitions, and before what comes later.
-    pub(crate) extends: BTreeSet<Key>,
+    pub(crate) extends: Few<Key>,
 }
 
 /// The access of a node.

@@ -16,6 +16,7 @@ use self::image::{Image, Questions};
 use super::message::server_message;
 use super::{IntrospectError, Introspector, Session};
 use crate::effect::Effect;
+use crate::few::Few;
 use crate::schema::{Object, Schema};
 
 pub(crate) use self::cost::lock_mode;
@@ -44,7 +45,7 @@ pub struct Observation {
     /// What it took from clients and gave to them.
     pub effect: Effect,
     /// What differs in the catalog.
-    pub touched: BTreeSet<Object>,
+    pub touched: Few<Object>,
     /// Catalogs that differ and that no capability stands for: rules, publications, casts, …. Where this is not empty, the effect is not
     /// all of it.
     pub elsewhere: BTreeSet<String>,
@@ -133,7 +134,7 @@ impl<'a> StatementObserver<'a> {
 fn failed(error: &Error) -> Observation {
     Observation {
         effect: Effect::default(),
-        touched: BTreeSet::new(),
+        touched: Few::new(),
         elsewhere: BTreeSet::new(),
         cost: None,
         error: Some(server_message(error)),

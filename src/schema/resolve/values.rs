@@ -235,7 +235,7 @@ impl Value {
 }
 
 impl Resolver<'_> {
-    /// What is known of the value of an expression.
+    /// What is known of the value of an expression, and its type.
     pub(super) fn value(&mut self, expr: &Expr, scope: Option<&Scope<'_>>) -> Value {
         let mut value = self.made(expr, scope);
         if value.data_type.is_none() {
@@ -261,9 +261,11 @@ impl Resolver<'_> {
         found
     }
 
+    /// The same without the type, unless it is written there. The types of the parts say nothing about the whole, and each is a way through
+    /// all that is below it.
     fn made(&mut self, expr: &Expr, scope: Option<&Scope<'_>>) -> Value {
         let all = |resolver: &mut Self, parts: &[Expr]| -> Vec<Value> {
-            parts.iter().map(|part| resolver.value(part, scope)).collect()
+            parts.iter().map(|part| resolver.made(part, scope)).collect()
         };
         match expr {
             Expr::Column(parts, _) => self.value_of_column(parts, scope),
@@ -284,10 +286,10 @@ impl Resolver<'_> {
             },
             Expr::Bool => Value { length: Some(5), ..Value::default() },
             Expr::Cast(inner, to, _) => {
-                let inner = self.value(inner, scope);
-                let length = to.modifiers().first().copied().or(match inner.length {
-                    Some(length) => Some(length),
-                    None => inner.data_type.as_ref().and_then(|from| self.longest(from)),
+                let (of, inner) = (inner, self.made(inner, scope));
+                let length = to.modifiers().first().copied().or(inner.length).or_else(|| {
+                    let from = inner.data_type.clone().or_else(|| self.type_of(of, scope));
+                    from.and_then(|from| self.longest(&from))
                 });
                 // A cast to another type may spell it otherwise.
                 let spelled = matches!(&*to.base(), "text" | "character varying") || constant(expr).is_some();
@@ -301,13 +303,13 @@ impl Resolver<'_> {
                 Value { null, alone, data_type: None, ..Value::any_of(values) }
             }
             Expr::Case { branches, otherwise, .. } => {
-                let mut values: Vec<Value> = branches.iter().map(|(_, then)| self.value(then, scope)).collect();
-                values.push(self.value(otherwise.as_deref().unwrap_or(&Expr::Null), scope));
+                let mut values: Vec<Value> = branches.iter().map(|(_, then)| self.made(then, scope)).collect();
+                values.push(self.made(otherwise.as_deref().unwrap_or(&Expr::Null), scope));
                 Value { alone: false, data_type: None, ..Value::any_of(values) }
             }
             Expr::Operator(operator, left, right, _) => {
                 let values: Vec<Value> =
-                    left.as_deref().into_iter().chain([&**right]).map(|part| self.value(part, scope)).collect();
+                    left.as_deref().into_iter().chain([&**right]).map(|part| self.made(part, scope)).collect();
                 let joined = || values.iter().map(|value| value.length).sum::<Option<i64>>();
                 let length = if &**operator == "||" { joined() } else { None };
                 let lacks = MAY_LACK.contains(&&**operator);
@@ -321,7 +323,7 @@ impl Resolver<'_> {
             Expr::Array(parts, _) | Expr::Row(parts) => Value { null: false, ..Value::made_of(all(self, parts)) },
             Expr::Exists(_) | Expr::ArrayOf(_) => Value::default(),
             Expr::In(..) | Expr::Quantified(..) | Expr::Field(..) | Expr::Subscript(..) | Expr::Unknown(_) => {
-                let parts: Vec<Value> = expr.parts().into_iter().map(|part| self.value(part, scope)).collect();
+                let parts: Vec<Value> = expr.parts().into_iter().map(|part| self.made(part, scope)).collect();
                 Value { null: true, ..Value::made_of(parts) }
             }
             Expr::Parameter(number) => {
@@ -368,7 +370,7 @@ impl Resolver<'_> {
 
     fn value_of_call(&mut self, call: &Call, scope: Option<&Scope<'_>>) -> Value {
         let name = &*call.name.name;
-        let values: Vec<Value> = call.arguments.iter().map(|part| self.value(part, scope)).collect();
+        let values: Vec<Value> = call.arguments.iter().map(|part| self.made(part, scope)).collect();
         let own = !self.schema.functions(&self.schema.resolve_function(&call.name)).is_empty();
         let first = values.first().cloned().unwrap_or_default();
         let joined = || values.iter().map(|value| value.length).sum::<Option<i64>>();
@@ -398,7 +400,8 @@ impl Resolver<'_> {
             _ if NEVER_NULL.contains(&name) => made.null,
             _ => true,
         };
-        let data_type = if !own && KEEPS_SIZE.contains(&name) { first.data_type } else { None };
+        let of_first = || first.data_type.or_else(|| self.type_of(call.arguments.first()?, scope));
+        let data_type = if !own && KEEPS_SIZE.contains(&name) { of_first() } else { None };
         Value { data_type, length, null, fresh: !own && FRESH.contains(&name), ..made }
     }
 
