@@ -10,6 +10,7 @@ use super::database;
 use super::error::CliError;
 use super::exit::Exit;
 use super::file;
+use super::format;
 use super::out;
 use super::planning;
 use super::release_args::ReleaseArgs;
@@ -25,7 +26,7 @@ use crate::project::Project;
 use crate::rehearse::observation::{self, Seen};
 use crate::rehearse::rehearsal::{self, Rehearsal};
 use crate::rehearse::{RehearsalError, Script, Terms};
-use crate::report::{self, Style};
+use crate::report::{self, Format, REHEARSAL_FORMATS, RehearsalReport, Style};
 
 /// Rehearse the whole release on a throwaway PostgreSQL
 ///
@@ -57,22 +58,15 @@ pub(super) struct Args {
     #[arg(long)]
     no_synthetic_rows: bool,
     /// What to print
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    #[arg(long, value_parser = format::parser(REHEARSAL_FORMATS), default_value = PEOPLE)]
+    format: &'static Format<RehearsalReport>,
     /// Write it into a file instead of printing it
     #[arg(long, short, value_name = "FILE")]
     output: Option<Utf8PathBuf>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// For programs (its schema: `cutover schema rehearsal`)
-    Json,
-    /// One file for browsers and paper, with the plan
-    Html,
-}
+/// The format of which the first half is printed before the rehearsal.
+const PEOPLE: &str = "text";
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let mut project = args.release.read()?;
@@ -121,22 +115,20 @@ async fn rehearse(
     rows: Option<&FoundRows>,
     server: Option<Throwaway>,
 ) -> Result<Exit, CliError> {
+    let plan = planned.plan.clone();
     let shown: Vec<_> = planned.diagnostics.iter().filter(|d| d.severity > Severity::Info).cloned().collect();
     out::say(&report::render_diagnostics(&shown, &planned.sources, out::stderr_style()));
     let color = args.output.is_none() && std::io::stdout().is_terminal();
     let style = Style { color, ..Style::default() };
     // What there is to read while the rehearsal runs.
-    let early = args.format == Format::Text && args.output.is_none();
+    let early = args.format.name == PEOPLE && args.output.is_none();
     if early {
         out::print(&report::render_plan(&planned.plan, style))?;
     }
     if planned.plan.verdict == Verdict::Unsafe {
         out::say("\nNot rehearsed: a plan that is not safe is not run, not even on a throwaway server.\n");
-        match args.format {
-            Format::Text if early => {}
-            Format::Text => show(args, &report::render_plan(&planned.plan, style))?,
-            Format::Json => show(args, &report::rehearsal_json(&planned.plan, None))?,
-            Format::Html => show(args, &report::html::render(&planned.plan))?,
+        if !early {
+            show(args, &(args.format.render)(&RehearsalReport { plan, rehearsal: None }, style))?;
         }
         return Ok(Exit::Findings);
     }
@@ -153,20 +145,20 @@ async fn rehearse(
             rehearsal.version
         ));
     }
-    let rehearsed = || report::render_rehearsal(&rehearsal, &planned.plan, style);
-    let text = match args.format {
-        Format::Text if early => rehearsed(),
-        Format::Text => report::render_plan(&planned.plan, style) + &rehearsed(),
-        Format::Json => report::rehearsal_json(&planned.plan, Some(&rehearsal)),
-        Format::Html => report::html::render_rehearsed(&planned.plan, &rehearsal),
-    };
-    show(args, &text)?;
     let stopped = rehearsal.on_rows.as_ref().is_some_and(|rows| rows.failure.is_some());
-    Ok(match rehearsal.is_safe() {
+    let exit = match rehearsal.is_safe() {
         true => Exit::Ok,
         false if stopped => Exit::Failed,
         false => Exit::Findings,
-    })
+    };
+    show(
+        args,
+        &match early {
+            true => report::render_rehearsal(&rehearsal, &planned.plan, style),
+            false => (args.format.render)(&RehearsalReport { plan, rehearsal: Some(rehearsal) }, style),
+        },
+    )?;
+    Ok(exit)
 }
 
 fn show(args: &Args, text: &str) -> Result<(), CliError> {

@@ -117,7 +117,10 @@ impl<'a> Watch<'a> {
 /// The table that the rows of a capability's relation point to.
 fn target_of(capability: &Capability) -> Option<&QName> {
     match capability {
-        Capability::Unruled { rule: RowRule::Constraint(TableRule::ForeignKey { target, .. }), .. } => Some(target),
+        Capability::Unruled { rule, .. } => match &**rule {
+            RowRule::Constraint(TableRule::ForeignKey { target, .. }) => Some(target),
+            _ => None,
+        },
         _ => None,
     }
 }

@@ -150,7 +150,7 @@ fn is_renamed(capability: &Capability, before: &Schema, after: &Schema) -> bool 
 /// default that is the same for all, or a trigger that names it.
 fn filled_for(capability: &Capability, base: &Schema, before: &Schema) -> bool {
     let Capability::Unruled { relation, rule } = capability else { return false };
-    let unique = matches!(rule, RowRule::Constraint(TableRule::Unique { .. }) | RowRule::UniqueIndex { .. });
+    let unique = matches!(**rule, RowRule::Constraint(TableRule::Unique { .. }) | RowRule::UniqueIndex { .. });
     let (Some(old), Some(found)) = (base.relation(relation), before.relation(relation)) else { return false };
     let defaulted = |column: &Ident| found.column(column).is_some_and(|c| c.default == Some(DefaultValue::Constant));
     let known = |column: &Ident| old.column(column).is_some();

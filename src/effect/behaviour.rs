@@ -48,7 +48,7 @@ pub(crate) fn checked(relation: &QName, constraint: &Ident) -> Capability {
 /// if not whenever rows are written.
 fn unruled(relation: &QName, name: &str, when: &str) -> Capability {
     let rule = TableRule::Check { columns: Vec::new(), not_null: true, expression: when.into() };
-    Capability::Unruled { relation: relation.clone(), rule: RowRule::Check { name: name.into(), rule } }
+    Capability::Unruled { relation: relation.clone(), rule: Box::new(RowRule::Check { name: name.into(), rule }) }
 }
 
 /// The partition's bound, to be obeyed once it is attached.

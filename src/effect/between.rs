@@ -195,7 +195,7 @@ impl Effect {
         let writable = old.is_writable() || new.is_writable();
         let (old_rules, new_rules) = if writable { (rules(old), rules(new)) } else { Default::default() };
         for rule in old_rules.union(&new_rules) {
-            let capability = Capability::Unruled { relation: name.clone(), rule: rule.clone() };
+            let capability = Capability::Unruled { relation: name.clone(), rule: Box::new(rule.clone()) };
             self.flag(capability, !old_rules.contains(rule), !new_rules.contains(rule));
         }
         for trigger in old.triggers.keys().chain(new.triggers.keys()).collect::<BTreeSet<_>>() {
@@ -225,10 +225,12 @@ impl Effect {
             Capability::FastPath { relation, index } | Capability::PartialArbiter { relation, index, .. } => {
                 relation == name && other(index, from, to)
             }
-            Capability::Unruled { relation, rule: RowRule::UniqueIndex { name: index, .. } }
-            | Capability::Ruled { relation, rule: RowRule::UniqueIndex { name: index, .. } } => {
-                relation == name && (other(index, from, to) || other(index, to, from))
-            }
+            Capability::Unruled { relation, rule } | Capability::Ruled { relation, rule } => match &**rule {
+                RowRule::UniqueIndex { name: index, .. } => {
+                    relation == name && (other(index, from, to) || other(index, to, from))
+                }
+                RowRule::Constraint(_) | RowRule::Check { .. } => false,
+            },
             _ => false,
         };
         self.removes.retain(|capability| !moved(capability, old, new));
@@ -593,7 +595,7 @@ pub(super) fn of_relation(schema: &Schema, name: &QName, relation: &Relation) ->
         }
     }
     for rule in obeyed(relation) {
-        found.insert(Capability::Ruled { relation: name.clone(), rule });
+        found.insert(Capability::Ruled { relation: name.clone(), rule: Box::new(rule) });
     }
     // An index that was left invalid refuses duplicates, and is good for nothing else.
     for (index_name, index) in relation.indexes.iter().filter(|(_, index)| index.valid) {

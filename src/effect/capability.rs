@@ -54,7 +54,7 @@ pub enum Capability {
         /// The relation.
         relation: QName,
         /// What the rule demands.
-        rule: RowRule,
+        rule: Box<RowRule>,
     },
     /// Reads never see a NULL in a column.
     NeverNull {
@@ -68,7 +68,7 @@ pub enum Capability {
         /// The relation.
         relation: QName,
         /// What the rule demands.
-        rule: RowRule,
+        rule: Box<RowRule>,
     },
     /// `SELECT *`, `RETURNING *`, positional INSERT, and prepared plans keep their columns.
     Shape(QName),

@@ -289,6 +289,7 @@ fn drafts(request: &Request<'_>, segments: Vec<Segment>, base: &Schema) -> Draft
                     refused: false,
                 };
                 part.command = command(&part, &folder.sources);
+                part.hazard.locks.shrink_to_fit();
                 if let Some(observed) = part.observed.as_ref().filter(|observed| observed.unsure.is_none()) {
                     part.hazard = observed.hazard.clone().on(base, &schema);
                 }
@@ -655,7 +656,13 @@ fn members(nodes: &[Shared<Node>], from: usize, to: usize, folder: &Folder) -> O
     all_members(nodes, from, to, &[from, to], folder)
 }
 
-fn all_members(nodes: &[Shared<Node>], from: usize, to: usize, wanted: &[usize], folder: &Folder) -> Option<Vec<usize>> {
+fn all_members(
+    nodes: &[Shared<Node>],
+    from: usize,
+    to: usize,
+    wanted: &[usize],
+    folder: &Folder,
+) -> Option<Vec<usize>> {
     let mut objects: Few<Object> = wanted.iter().flat_map(|i| &nodes[*i].touched).cloned().collect();
     let accesses: Vec<_> = nodes[from..=to].iter().map(|node| access::of(node, &folder.sources)).collect();
     let graph = Graph::build(&accesses);

@@ -85,7 +85,7 @@ pub(crate) enum Key {
     /// Something of a relation.
     Of(QName, Aspect),
     /// An object that no schema shows, by its kind and its name: a publication, a text search configuration.
-    Object(String, String),
+    Object(Ident, Ident),
     /// Who may do what with something that is no relation, in the words of the statement; with what is made later: `new relations`.
     Granted(String),
     /// The search path that a role or a database sets.

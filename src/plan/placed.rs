@@ -45,5 +45,3 @@ pub(crate) enum Reason {
     /// This node, which must be before, stands on it.
     NeededBy(usize),
 }
-#[cfg(test)]
-mod sizes { #[test] fn s(){ eprintln!("Node {} Judged {} Placed {} Part {} Op {} Hazard {} Key {} Cap {} Req {} Lock {} Schema {}", size_of::<super::Node>(), size_of::<super::Judged<'_>>(), size_of::<super::Placed<'_>>(), size_of::<super::super::part::Part>(), size_of::<crate::sql::Operation>(), size_of::<crate::effect::Hazard>(), size_of::<super::super::key::Key>(), size_of::<crate::effect::Capability>(), size_of::<crate::compat::Requirement<'_>>(), size_of::<crate::effect::Lock>(), size_of::<crate::schema::Content>()); } }

@@ -67,7 +67,11 @@ impl<'a> Ends<'a> {
     }
 
     /// The same of files that were read.
-    pub(super) fn of(mut request: Request<'a>, read: Vec<ReadFile>, pending: Vec<ReadFile>) -> (Self, Vec<Shared<Node>>) {
+    pub(super) fn of(
+        mut request: Request<'a>,
+        read: Vec<ReadFile>,
+        pending: Vec<ReadFile>,
+    ) -> (Self, Vec<Shared<Node>>) {
         let (folder, base_files) = (request.folder, request.files_of_base());
         let base = request.base.cloned().unwrap_or_else(|| {
             let (schema, certain) = collect::replay_read(folder, base_files, &read);
@@ -157,16 +161,21 @@ fn judged<'a>(nodes: Vec<Shared<Node>>, ends: &'a Ends<'a>, blue: App<'a>, green
         (requirements, access, split)
     };
     let looked = parallel::map(&nodes, FEW, |node| judge(node));
-    let judged = nodes.into_iter().zip(looked).flat_map(|(node, (requirements, access, split))| match split {
+    let mut judged = Vec::with_capacity(nodes.len());
+    judged.extend(nodes.into_iter().zip(looked).flat_map(|(node, (requirements, access, split))| match split {
         None => vec![Judged { node, requirements, access }],
         Some(split) => {
             let (before, after) = *split;
             [before, after]
-                .map(|(node, requirements)| Judged { access: access::of(&node, sources), node: node.into(), requirements })
+                .map(|(node, requirements)| Judged {
+                    access: access::of(&node, sources),
+                    node: node.into(),
+                    requirements,
+                })
                 .into()
         }
-    });
-    judged.collect()
+    }));
+    judged
 }
 
 fn split<'a>(

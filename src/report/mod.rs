@@ -35,6 +35,8 @@ mod symbols;
 mod traffic_json;
 
 use crate::plan::saved::SavedPlan;
+#[cfg(feature = "live")]
+use crate::rehearse::rehearsal::Rehearsal;
 
 #[cfg(feature = "live")]
 pub use databases::{DatabaseStatus, render_databases};
@@ -64,6 +66,35 @@ pub use traffic_json::{ConformanceDocument, FORMAT_VERSION as TRAFFIC_FORMAT_VER
 pub static PLAN_FORMATS: &[Format<SavedPlan>] = &[
     Format { name: "html", about: "One file for browsers and paper", render: |plan, _| html::render(plan) },
     Format { name: "text", about: "The plan, and every query at every state", render: plan_text::render_whole },
+];
+
+/// A rehearsal, and the plan that it was one of.
+#[cfg(feature = "live")]
+#[derive(Debug)]
+pub struct RehearsalReport {
+    /// The plan.
+    pub plan: SavedPlan,
+    /// What came of it; none: it was not rehearsed, because it is not safe.
+    pub rehearsal: Option<Rehearsal>,
+}
+
+/// Every format of a rehearsal.
+#[cfg(feature = "live")]
+pub static REHEARSAL_FORMATS: &[Format<RehearsalReport>] = &[
+    Format { name: "text", about: "For people", render: rehearsal_text::render_report },
+    Format {
+        name: "json",
+        about: "For programs (its schema: `cutover schema rehearsal`)",
+        render: |report, _| rehearsal_json::render(&report.plan, report.rehearsal.as_ref()),
+    },
+    Format {
+        name: "html",
+        about: "One file for browsers and paper, with the plan",
+        render: |report, _| match &report.rehearsal {
+            Some(rehearsal) => html::render_rehearsed(&report.plan, rehearsal),
+            None => html::render(&report.plan),
+        },
+    },
 ];
 
 /// Every machine format, with its JSON Schema.

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use super::RehearsalReport;
 use super::matrix_text;
 use super::overlap_words::{Words, words};
+use super::plan_text;
 use super::row_words;
 use super::style::{Style, Tone};
 use crate::compat::Meaning;
@@ -13,6 +15,13 @@ use crate::plan::saved::SavedPlan;
 use crate::rehearse::rehearsal::Rehearsal;
 use crate::rehearse::{Difference, Overlap, RealRows, Replayed, Synthetic};
 use crate::side::Side;
+
+/// Draws a plan, and what came of its rehearsal.
+pub(super) fn render_report(report: &RehearsalReport, style: Style) -> String {
+    let RehearsalReport { plan, rehearsal } = report;
+    let rehearsed = rehearsal.as_ref().map(|rehearsal| render(rehearsal, plan, style));
+    plan_text::render(plan, style) + &rehearsed.unwrap_or_default()
+}
 
 /// Draws a rehearsal.
 pub fn render(rehearsal: &Rehearsal, plan: &SavedPlan, style: Style) -> String {

@@ -156,20 +156,20 @@ impl Schema {
         } = &**self;
         self.0.is(&other.0)
             || relations.ptr_eq(&other.relations)
-            && index_tables.ptr_eq(&other.index_tables)
-            && constraint_names.ptr_eq(&other.constraint_names)
-            && dependents.ptr_eq(&other.dependents)
-            && owned.ptr_eq(&other.owned)
-            && types.ptr_eq(&other.types)
-            && functions.ptr_eq(&other.functions)
-            && namespaces.ptr_eq(&other.namespaces)
-            && extensions.ptr_eq(&other.extensions)
-            && publications.ptr_eq(&other.publications)
-            && objects == &other.objects
-            && roles == &other.roles
-            && default_grants.ptr_eq(&other.default_grants)
-            && search_path == &other.search_path
-            && default_path == &other.default_path
+                && index_tables.ptr_eq(&other.index_tables)
+                && constraint_names.ptr_eq(&other.constraint_names)
+                && dependents.ptr_eq(&other.dependents)
+                && owned.ptr_eq(&other.owned)
+                && types.ptr_eq(&other.types)
+                && functions.ptr_eq(&other.functions)
+                && namespaces.ptr_eq(&other.namespaces)
+                && extensions.ptr_eq(&other.extensions)
+                && publications.ptr_eq(&other.publications)
+                && objects == &other.objects
+                && roles == &other.roles
+                && default_grants.ptr_eq(&other.default_grants)
+                && search_path == &other.search_path
+                && default_path == &other.default_path
     }
 
     /// All relations by name.
@@ -814,7 +814,12 @@ impl Links {
         });
         Self {
             indexes: relation.indexes.keys().cloned().collect(),
-            constraints: relation.constraints.keys().filter(|name| !relation.indexes.contains_key(*name)).cloned().collect(),
+            constraints: relation
+                .constraints
+                .keys()
+                .filter(|name| !relation.indexes.contains_key(*name))
+                .cloned()
+                .collect(),
             targets: targets.chain(&relation.reads).cloned().collect(),
             owners: relation.owned_by.iter().map(|(owner, _)| owner).chain(&relation.parent).cloned().collect(),
         }

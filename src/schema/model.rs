@@ -34,7 +34,7 @@ impl Ord for QName {
     fn cmp(&self, other: &Self) -> Ordering {
         // Most names are of one schema, and have the very same text for it.
         let schemas =
-            if Arc::ptr_eq(&self.schema, &other.schema) { Ordering::Equal } else { self.schema.cmp(&other.schema) };
+            if Ident::ptr_eq(&self.schema, &other.schema) { Ordering::Equal } else { self.schema.cmp(&other.schema) };
         schemas.then_with(|| self.name.cmp(&other.name))
     }
 }

@@ -1,13 +1,11 @@
 //! Small conversions from sqlparser's tree that every family needs.
 
-use std::sync::Arc;
-
 use sqlparser::ast;
 
-use super::name::Name;
+use super::name::{Ident, Name};
 
 /// An identifier as PostgreSQL folds it: lower case unless quoted, at most 63 bytes.
-pub(crate) fn fold(ident: &ast::Ident) -> Arc<str> {
+pub(crate) fn fold(ident: &ast::Ident) -> Ident {
     let text = if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_ascii_lowercase() };
     truncate(text).into()
 }
@@ -32,16 +30,16 @@ pub(crate) fn lower_name(name: &ast::ObjectName) -> Name {
 }
 
 /// The last part of an object name.
-pub(crate) fn last(name: &ast::ObjectName) -> Arc<str> {
+pub(crate) fn last(name: &ast::ObjectName) -> Ident {
     lower_name(name).name
 }
 
-pub(crate) fn fold_all(idents: &[ast::Ident]) -> Vec<Arc<str>> {
+pub(crate) fn fold_all(idents: &[ast::Ident]) -> Vec<Ident> {
     idents.iter().map(fold).collect()
 }
 
 /// The column of an expression that is nothing but a column.
-pub(crate) fn plain_column(expr: &ast::Expr) -> Option<Arc<str>> {
+pub(crate) fn plain_column(expr: &ast::Expr) -> Option<Ident> {
     match expr {
         ast::Expr::Identifier(ident) => Some(fold(ident)),
         ast::Expr::CompoundIdentifier(parts) => parts.last().map(fold),

@@ -1,8 +1,6 @@
 //! A condition on a row (`CHECK`), as far as constants decide it. What is not sure whatever the column's type, collation and the server's
 //! settings are, is not decided.
 
-use std::sync::Arc;
-
 use sqlparser::ast::{BinaryOperator, DataType, Expr, UnaryOperator, Value};
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
@@ -18,7 +16,7 @@ pub enum Constant {
     /// `DEFAULT`: what the column has for it.
     Default,
     /// `'…'`
-    Text(Arc<str>),
+    Text(Ident),
     /// A whole number.
     Number(i64),
 }

@@ -1,28 +1,29 @@
 //! Names as they are written: perhaps without a schema. [`crate::schema`] resolves them.
 
 use std::fmt;
-use std::sync::Arc;
+
+use arcstr::ArcStr;
 
 /// An identifier, folded.
-pub type Ident = Arc<str>;
+pub type Ident = ArcStr;
 
 /// A name, folded as PostgreSQL folds it, with the schema if one was written.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name {
     /// The schema as written.
-    pub schema: Option<Arc<str>>,
+    pub schema: Option<Ident>,
     /// The object.
-    pub name: Arc<str>,
+    pub name: Ident,
 }
 
 impl Name {
     /// An unqualified name.
-    pub fn bare(name: impl Into<Arc<str>>) -> Self {
+    pub fn bare(name: impl Into<Ident>) -> Self {
         Self { schema: None, name: name.into() }
     }
 
     /// A qualified name.
-    pub fn qualified(schema: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
+    pub fn qualified(schema: impl Into<Ident>, name: impl Into<Ident>) -> Self {
         Self { schema: Some(schema.into()), name: name.into() }
     }
 }

@@ -224,7 +224,7 @@ pub struct Insert {
     /// Whether it is `COPY … FROM`.
     pub copies: bool,
     /// `ON CONFLICT`
-    pub conflict: Option<Conflict>,
+    pub conflict: Option<Box<Conflict>>,
     /// `RETURNING`
     pub returning: Vec<Item>,
 }
@@ -337,9 +337,9 @@ pub enum Expr {
     /// `$1`: its number
     Parameter(u32),
     /// `'…'`, not yet of any type
-    Text(Arc<str>, At),
+    Text(Ident, At),
     /// `1`, `1.5`
-    Number(Arc<str>),
+    Number(Ident),
     /// `true`
     Bool,
     /// `NULL`
@@ -351,9 +351,9 @@ pub enum Expr {
     /// `f(…)`
     Call(Box<Call>),
     /// `a + b`; without a left side `- b`
-    Operator(Arc<str>, Option<Box<Self>>, Box<Self>, At),
+    Operator(Ident, Option<Box<Self>>, Box<Self>, At),
     /// `a = ANY (array or query)`
-    Quantified(Arc<str>, Box<Self>, Box<Self>, At),
+    Quantified(Ident, Box<Self>, Box<Self>, At),
     /// `a IN (…)`
     In(Box<Self>, Vec<Self>, At),
     /// `AND`: all of them hold

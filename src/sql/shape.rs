@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use sqlparser::ast::{
     AccessExpr, Expr, Function, GroupByExpr, ObjectName, Query, Select, SelectItem, SelectItemQualifiedWildcardKind,
@@ -271,7 +270,7 @@ fn internal_name(data_type: &TypeName) -> Ident {
 #[derive(Default)]
 struct Walker {
     shape: QueryShape,
-    ctes: BTreeSet<Arc<str>>,
+    ctes: BTreeSet<Ident>,
     table_functions: BTreeSet<Name>,
     /// The `SELECT`s around, by their places in the shape's scopes.
     around: Vec<usize>,

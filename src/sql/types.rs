@@ -3,20 +3,19 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 
 use sqlparser::ast::{ArrayElemTypeDef, DataType, ObjectName};
 
 use super::ast::fold;
-use super::name::Quoted;
+use super::name::{Ident, Quoted};
 
 /// A type as `format_type(oid, typmod)` prints it, for example `character varying(20)`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TypeName(Arc<str>);
+pub struct TypeName(Ident);
 
 impl TypeName {
     /// From text that is already in `format_type`'s spelling.
-    pub fn canonical(text: impl Into<Arc<str>>) -> Self {
+    pub fn canonical(text: impl Into<Ident>) -> Self {
         Self(text.into())
     }
 
@@ -35,8 +34,8 @@ impl TypeName {
     }
 
     /// The text, for somebody else to keep.
-    pub(crate) fn shared(&self) -> Arc<str> {
-        Arc::clone(&self.0)
+    pub(crate) fn shared(&self) -> Ident {
+        self.0.clone()
     }
 
     /// The name without modifiers and array brackets: `character varying(20)[]` → `character varying`.
@@ -104,7 +103,7 @@ pub(crate) fn lower_type(data_type: &DataType) -> (TypeName, bool) {
 }
 
 fn custom(name: &ObjectName, modifiers: &[String]) -> (TypeName, bool) {
-    let parts: Vec<Arc<str>> = name.0.iter().filter_map(|part| part.as_ident().map(fold)).collect();
+    let parts: Vec<Ident> = name.0.iter().filter_map(|part| part.as_ident().map(fold)).collect();
     let quoted = name.0.iter().any(|part| part.as_ident().is_some_and(|ident| ident.quote_style.is_some()));
     let modifiers = if modifiers.is_empty() { String::new() } else { format!("({})", modifiers.join(",")) };
     let (schema, base) = match parts.as_slice() {

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Data flows down this list: a module uses those before it and itself.
-const ORDER: [&str; 30] = [
+const ORDER: [&str; 31] = [
     "source",
     "side",
     "release",
     "digest",
     "parallel",
     "shared",
+    "few",
     "diagnostic",
     "sql",
     "migrations",

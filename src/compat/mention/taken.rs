@@ -146,7 +146,7 @@ fn names(capability: &Capability, base: &Schema) -> Vec<(TakenName, bool)> {
         Capability::Unruled { relation, rule } => {
             rule.columns().iter().filter_map(|name| column(relation, name)).map(|name| (name, false)).collect()
         }
-        Capability::Ruled { relation, rule } => match rule {
+        Capability::Ruled { relation, rule } => match &**rule {
             RowRule::Check { name, .. } | RowRule::UniqueIndex { name, .. } => one(other(name), true),
             RowRule::Constraint(rule) => {
                 let constraints = base.relation(relation).map(|r| &r.constraints);

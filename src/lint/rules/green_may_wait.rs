@@ -155,7 +155,7 @@ fn emptied_late(subject: &Subject<'_>) -> Option<Diagnostic> {
             if *target == table || !green.deletes(target) || green.deletes(&table) {
                 return None;
             }
-            let (target, rule) = (target.clone(), RowRule::Constraint(rule));
+            let (target, rule) = (target.clone(), Box::new(RowRule::Constraint(rule)));
             let (Evidence::Query(query) | Evidence::Perhaps(query)) =
                 green.evidence(&Capability::Unruled { relation: table.clone(), rule })
             else {
@@ -255,7 +255,7 @@ fn freed(name: &QName, rule: Constraint, shown_by: Option<Capability>, subject: 
         Constraint::ForeignKey { target, .. } if stays(name) != stays(target) => Some(Severity::Info),
         _ => None,
     };
-    let capability = Capability::Unruled { relation: name.clone(), rule: RowRule::Constraint(rule) };
+    let capability = Capability::Unruled { relation: name.clone(), rule: Box::new(RowRule::Constraint(rule)) };
     Freed { shown_by, assumed, ..Freed::rule(capability) }
 }
 

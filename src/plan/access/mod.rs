@@ -537,7 +537,7 @@ impl Reader<'_> {
                     // What inherits from a table is published with it.
                     self.access.uses.extend(tables.iter().cloned().map(|table| Key::Of(table, Aspect::Heirs)));
                 }
-                let key = |name: &str| Key::Object(kind.words().to_owned(), name.to_owned());
+                let key = |name: &str| Key::Object(kind.words().into(), name.into());
                 self.access.defines.insert(key(name));
                 match change {
                     ObjectChange::Rename { to } => _ = self.access.defines.insert(key(to)),

@@ -288,7 +288,7 @@ impl Resolver<'_> {
         if let (Expr::Array(parts, _), Some(element)) = (inner, name.strip_suffix("[]")) {
             for part in parts {
                 let found = self.expr(part, scope);
-                let wanted = if matches!(part, Expr::Array(..)) { name } else { element };
+                let wanted = if matches!(part, Expr::Array(..)) { name.as_str() } else { element };
                 self.want(part, &found, wanted, Context::Explicit, at);
             }
             self.named_type(name, at);

@@ -5,17 +5,17 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
 
 use super::catalog::{CATALOG, Context};
 use crate::schema::{Schema, UserType};
 use crate::sql::TypeName;
+use crate::sql::operation::Ident;
 
 /// The type of an expression.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Type {
     /// A type by its name, without modifiers.
-    Named(Arc<str>),
+    Named(Ident),
     /// A string or NULL whose place decides its type.
     Unknown,
     /// A parameter whose place decides its type.
@@ -25,7 +25,7 @@ pub enum Type {
 }
 
 impl Type {
-    pub(super) fn named(name: impl Into<Arc<str>>) -> Self {
+    pub(super) fn named(name: impl Into<Ident>) -> Self {
         Self::Named(name.into())
     }
 
@@ -243,7 +243,7 @@ impl Types<'_> {
         if !first.is_open() && types.iter().all(|t| t == first) {
             return Ok(first.clone());
         }
-        let mut chosen: Option<Arc<str>> = None;
+        let mut chosen: Option<Ident> = None;
         for data_type in types {
             let Type::Named(name) = self.base_of(data_type) else { continue };
             let Some(current) = &chosen else {

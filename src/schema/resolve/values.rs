@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-use std::sync::Arc;
 
 use super::Resolver;
 use super::command::constant;
@@ -359,7 +358,7 @@ impl Resolver<'_> {
             return (**value).clone();
         }
         let data_type = col.sized.clone().or_else(|| match &col.data_type {
-            Type::Named(name) => Some(TypeName::canonical(Arc::clone(name))),
+            Type::Named(name) => Some(TypeName::canonical(name.clone())),
             _ => None,
         });
         let length = data_type.as_ref().and_then(|data_type| self.longest(data_type));
@@ -821,7 +820,7 @@ impl State {
             [name] => {
                 let Some(col) = self.variables.get_mut(name) else { return };
                 let declared = col.sized.clone().or_else(|| match &col.data_type {
-                    Type::Named(name) => Some(TypeName::canonical(Arc::clone(name))),
+                    Type::Named(name) => Some(TypeName::canonical(name.clone())),
                     _ => None,
                 });
                 if let Some(declared) = &declared {

@@ -1,7 +1,5 @@
 //! Indexes.
 
-use std::sync::Arc;
-
 use sqlparser::ast::{Expr, ObjectName, OrderByOptions, OrderBySort, Statement};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
@@ -10,7 +8,7 @@ use sqlparser::tokenizer::Token;
 use super::Result;
 use super::query::kept;
 use crate::sql::ast::{last, lower_name, plain_column};
-use crate::sql::operation::{CreateIndex, Operation};
+use crate::sql::operation::{CreateIndex, Ident, Operation};
 use crate::sql::parse::{eat, eat_word};
 use crate::sql::shape::{columns_in, expression_name};
 
@@ -18,7 +16,7 @@ pub(super) fn create_index(parser: &mut Parser<'_>, only: bool) -> Result<Vec<Op
     let Statement::CreateIndex(index) = parser.parse_statement()? else {
         return parser.expected_ref("CREATE INDEX", parser.peek_token_ref());
     };
-    let key: Vec<Option<Arc<str>>> = index.columns.iter().map(|c| key_column(&c.column.expr)).collect();
+    let key: Vec<Option<Ident>> = index.columns.iter().map(|c| key_column(&c.column.expr)).collect();
     let key_names = index.columns.iter().map(|c| expression_name(&c.column.expr, "expr")).collect();
     let expressions = index.columns.iter().filter(|c| key_column(&c.column.expr).is_none());
     let mut mentions: Vec<_> = expressions.flat_map(|c| columns_in(&c.column.expr)).collect();
@@ -57,7 +55,7 @@ fn is_ascending(options: &OrderByOptions) -> bool {
 }
 
 /// The column that a part of a key is, with a collation or without.
-fn key_column(expr: &Expr) -> Option<Arc<str>> {
+fn key_column(expr: &Expr) -> Option<Ident> {
     match expr {
         Expr::Collate { expr, .. } => plain_column(expr),
         expr => plain_column(expr),

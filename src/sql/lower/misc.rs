@@ -118,7 +118,7 @@ pub(super) fn schemas(parser: &mut Parser<'_>) -> Result<Vec<Ident>> {
 pub(super) fn set_config(expr: &Expr) -> Option<Operation> {
     use sqlparser::ast::{FunctionArg, FunctionArgExpr, FunctionArguments, Value};
     let Expr::Function(function) = expr else { return None };
-    if lower_name(&function.name).name.as_ref() != "set_config" {
+    if lower_name(&function.name).name.as_str() != "set_config" {
         return None;
     }
     let FunctionArguments::List(list) = &function.args else { return None };

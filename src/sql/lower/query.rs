@@ -242,7 +242,7 @@ impl Lower<'_> {
     fn insert(&self, insert: &ast::Insert) -> Command {
         let TableObject::TableName(name) = &insert.table else { return Command::Other { harmless: false } };
         let conflict = match &insert.on {
-            Some(OnInsert::OnConflict(conflict)) => Some(self.conflict(conflict)),
+            Some(OnInsert::OnConflict(conflict)) => Some(Box::new(self.conflict(conflict))),
             _ => None,
         };
         let columns = || insert.columns.iter().map(|column| self.target(column)).collect();

@@ -48,6 +48,9 @@ pub(super) fn create_table(parser: &mut Parser<'_>, gaps: &Gaps) -> Result<Vec<O
         constraints.push(constraint);
     }
     mark_primary_key(&mut columns, &constraints);
+    // They are kept as long as the plan.
+    constraints.shrink_to_fit();
+    columns.shrink_to_fit();
     columns.iter_mut().filter(|c| gaps.not_null.contains(&c.name)).for_each(|c| c.not_null = true);
     Ok(vec![Operation::CreateTable(Box::new(CreateTable {
         name: lower_name(&table.name),

@@ -1,7 +1,5 @@
 //! Enums, composites, domains.
 
-use std::sync::Arc;
-
 use sqlparser::ast::{Statement, UserDefinedTypeRepresentation};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
@@ -120,6 +118,6 @@ pub(super) fn alter_type(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
     Ok(vec![Operation::Opaque { what: what.to_owned(), rule: None }])
 }
 
-fn label(parser: &mut Parser<'_>) -> Result<Arc<str>> {
+fn label(parser: &mut Parser<'_>) -> Result<Ident> {
     Ok(parser.parse_literal_string()?.into())
 }
