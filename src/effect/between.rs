@@ -69,6 +69,9 @@ impl Effect {
                     if effect.adds.iter().any(|c| matches!(c, Capability::Attributes { name: of, .. } if of == name)) {
                         effect.bodies(before, after, |_, function| function.is_of_type(&name.to_string()));
                     }
+                    if before.user_type(name).is_some() != after.user_type(name).is_some() {
+                        effect.bodies(before, after, |_, function| function.mentions.contains(&name.name));
+                    }
                     effect.difference(&of_type(before, name), &of_type(after, name));
                     if !new_labels(&effect, before).is_empty() {
                         effect.removes.insert(Capability::KnownLabels(name.clone()));
@@ -750,7 +753,7 @@ fn of_type(schema: &Schema, name: &QName) -> BTreeSet<Capability> {
                 Capability::Attribute { name, attribute, data_type }
             }));
         }
-        UserType::Domain { .. } | UserType::Other => {}
+        UserType::Domain { .. } | UserType::Range(_) | UserType::Other => {}
     }
     found
 }
@@ -761,7 +764,7 @@ fn rules_of_domain(definition: &UserType) -> BTreeSet<Ident> {
         UserType::Domain { not_null, checks, .. } => {
             checks.keys().cloned().chain(not_null.then(|| "NOT NULL".into())).collect()
         }
-        UserType::Enum(_) | UserType::Composite(_) | UserType::Other => BTreeSet::new(),
+        UserType::Enum(_) | UserType::Composite(_) | UserType::Range(_) | UserType::Other => BTreeSet::new(),
     }
 }
 

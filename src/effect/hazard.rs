@@ -207,14 +207,14 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
             let inside = schema.relations().filter(|(n, r)| n.schema == *name && r.kind != RelationKind::Sequence);
             let functions = schema.all_functions().map(|(function, _)| function).filter(|f| f.schema == *name);
             let called = functions.flat_map(|function| called_by(function, schema));
-            let types = schema.user_types().map(|(of, _)| of).filter(|of| of.schema == *name).cloned().collect();
+            let types: Vec<&QName> = schema.user_types().map(|(of, _)| of).filter(|of| of.schema == *name).collect();
             let inside = dropped(inside.map(|(n, _)| n.clone()).collect(), true, schema);
-            let all: BTreeSet<QName> = inside.into_iter().chain(called).chain(of_types(&types, schema)).collect();
+            let all: BTreeSet<QName> = inside.into_iter().chain(called).chain(of_types(types, schema)).collect();
             all.iter().fold(on_all, |h, name| h.lock(name, LockMode::AccessExclusive))
         }
         // Tables of the type change with it.
         Operation::DropType { name, cascade: true, .. } => {
-            of_types(&BTreeSet::from([schema.resolve_type(name)]), schema)
+            of_types([&schema.resolve_type(name)], schema)
                 .iter()
                 .fold(on_all, |h, table| h.lock(table, LockMode::AccessExclusive))
         }
@@ -341,21 +341,10 @@ fn dropped(mut falling: Vec<QName>, cascade: bool, schema: &Schema) -> Vec<QName
     falling
 }
 
-/// So many types are asked for one by one.
-const FEW: usize = 3;
-
-/// The tables that lose something with types, or with relations as the types of their rows: columns, defaults, checks, or themselves.
-fn of_types(names: &BTreeSet<QName>, schema: &Schema) -> BTreeSet<QName> {
-    // Of a few it is quicker to ask for each.
-    let used = (names.len() > FEW).then(|| schema.types_in_use());
-    let is_used = |name: &&QName| used.as_ref().is_none_or(|used| used.contains(&name.to_string()));
-    let used = names.iter().filter(is_used);
-    let tables = |name| {
-        let columns = schema.columns_of_type(name).into_iter().chain(schema.defaults_of_type(name));
-        let columns = columns.chain(schema.checks_of_type(name));
-        schema.of_type(name).cloned().chain(columns.map(|(table, _)| table)).collect::<Vec<_>>()
-    };
-    used.flat_map(tables).collect()
+/// The relations that lose something with types, or with relations as the types of their rows: columns, indexes, checks, or themselves.
+fn of_types<'a>(names: impl IntoIterator<Item = &'a QName>, schema: &Schema) -> BTreeSet<QName> {
+    let users = names.into_iter().flat_map(|name| schema.type_users(name));
+    users.map(|(on, _)| on).collect()
 }
 
 fn is_partitioned(table: &QName, schema: &Schema) -> bool {

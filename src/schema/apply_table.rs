@@ -395,6 +395,7 @@ impl Change {
                     c.default = default;
                     c.value.clone_from(value);
                     c.calls.clone_from(runs);
+                    c.casts.clear();
                     c.draws = draws;
                 });
                 self.edit(table, |relation| relation.runs.extend(runs.iter().cloned()));
@@ -403,6 +404,7 @@ impl Change {
                 c.default = None;
                 c.value = None;
                 c.calls.clear();
+                c.casts.clear();
                 c.draws.clear();
             }),
             TableChange::SetNotNull { column, name, .. } => {
@@ -695,6 +697,7 @@ impl Change {
             needs: definition.needs.clone(),
             value: definition.value.clone(),
             calls: definition.runs.clone(),
+            casts: Vec::new(),
             draws: self.drawn(&definition.value),
             holds: None,
             computed: false,

@@ -38,7 +38,8 @@ pub(crate) use apply::searched;
 pub use apply::{Applied, Object, Problem};
 use model::StandsOn;
 pub use model::{
-    Column, Constraint, Function, Index, Policy, Publication, PublishedTables, QName, Relation, TableRule, UserType,
+    Column, Constraint, Function, Index, Policy, Publication, PublishedTables, QName, Relation, TableRule, TypeUser,
+    UserType,
 };
 pub use patch::Patch;
 pub(crate) use refusals::{Caller, clauses_refused, is_built_in, is_collated, placed};
@@ -55,6 +56,8 @@ pub struct Schema {
     dependents: OrdMap<QName, Arc<BTreeSet<QName>>>,
     /// Sequences owned by, and partitions of, a table: they go with it.
     owned: OrdMap<QName, Arc<BTreeSet<QName>>>,
+    /// What names a type, by the name of that without its schema.
+    typed: OrdMap<Ident, Arc<BTreeSet<QName>>>,
     types: OrdMap<QName, Arc<UserType>>,
     functions: OrdMap<QName, Arc<Vec<Function>>>,
     namespaces: OrdSet<Ident>,
@@ -85,6 +88,7 @@ impl Default for Schema {
             constraint_names: OrdMap::new(),
             dependents: OrdMap::new(),
             owned: OrdMap::new(),
+            typed: OrdMap::new(),
             types: OrdMap::new(),
             functions: OrdMap::new(),
             namespaces: OrdSet::unit("public".into()),
@@ -123,6 +127,7 @@ impl Schema {
             constraint_names,
             dependents,
             owned,
+            typed,
             types,
             functions,
             namespaces,
@@ -139,6 +144,7 @@ impl Schema {
             && constraint_names.ptr_eq(&other.constraint_names)
             && dependents.ptr_eq(&other.dependents)
             && owned.ptr_eq(&other.owned)
+            && typed.ptr_eq(&other.typed)
             && types.ptr_eq(&other.types)
             && functions.ptr_eq(&other.functions)
             && namespaces.ptr_eq(&other.namespaces)
@@ -412,6 +418,30 @@ impl Schema {
         let mut objects = self.objects.iter().flatten();
         let (key, _) = objects.find(|(_, stands)| stands.functions.contains(function))?;
         Some(format!("{} {}", key.0.words(), key.1).trim_end().to_owned())
+    }
+
+    /// What else was made with a cast to a type, in words.
+    pub(crate) fn object_of_type(&self, name: &QName) -> Option<String> {
+        let mut objects = self.objects.iter().flatten();
+        let (key, _) = objects.find(|(_, stands)| stands.types.contains(name))?;
+        Some(format!("{} {}", key.0.words(), key.1))
+    }
+
+    /// What casts to a type goes with it.
+    fn objects_lose_type(&mut self, name: &QName) {
+        if self.object_of_type(name).is_some() {
+            self.follow_changes(|stands| (!stands.types.contains(name)).then(|| stands.clone()));
+        }
+    }
+
+    /// What casts to a type follows its name.
+    fn objects_follow_type(&mut self, from: &QName, to: &QName) {
+        if self.object_of_type(from).is_some() {
+            let named = |of: &QName| if of == from { to.clone() } else { of.clone() };
+            self.follow_changes(|stands| {
+                Some(StandsOn { types: stands.types.iter().map(named).collect(), ..stands.clone() })
+            });
+        }
     }
 
     /// Whether an aggregate of this name was made.
@@ -703,7 +733,7 @@ impl Schema {
         for constraint in new.constraints.iter().filter(|constraint| !old.constraints.contains(constraint)) {
             self.link_constraint(name, constraint);
         }
-        if old.targets != new.targets || old.owners != new.owners {
+        if old.targets != new.targets || old.owners != new.owners || old.types != new.types {
             self.unlink_others(name, old);
             self.link_others(name, new);
         }
@@ -758,6 +788,9 @@ impl Schema {
         for owner in &links.owners {
             add(&mut self.owned, owner, name);
         }
+        for of in &links.types {
+            add(&mut self.typed, of, name);
+        }
     }
 
     fn unlink_others(&mut self, name: &QName, links: &Links) {
@@ -766,6 +799,9 @@ impl Schema {
         }
         for owner in &links.owners {
             remove(&mut self.owned, owner, name);
+        }
+        for of in &links.types {
+            remove(&mut self.typed, of, name);
         }
     }
 }
@@ -791,6 +827,8 @@ struct Links {
     targets: Vec<QName>,
     /// What it goes with.
     owners: Vec<QName>,
+    /// The names of the types that it names, without their schemas.
+    types: BTreeSet<Ident>,
 }
 
 impl Links {
@@ -804,15 +842,16 @@ impl Links {
             constraints: relation.constraints.keys().cloned().collect(),
             targets: targets.chain(&relation.reads).cloned().collect(),
             owners: relation.owned_by.iter().map(|(owner, _)| owner).chain(&relation.parent).cloned().collect(),
+            types: relation.types(),
         }
     }
 }
 
-fn add(map: &mut OrdMap<QName, Arc<BTreeSet<QName>>>, key: &QName, value: &QName) {
+fn add<K: Ord + Clone>(map: &mut OrdMap<K, Arc<BTreeSet<QName>>>, key: &K, value: &QName) {
     Arc::make_mut(map.entry(key.clone()).or_default()).insert(value.clone());
 }
 
-fn remove(map: &mut OrdMap<QName, Arc<BTreeSet<QName>>>, key: &QName, value: &QName) {
+fn remove<K: Ord + Clone>(map: &mut OrdMap<K, Arc<BTreeSet<QName>>>, key: &K, value: &QName) {
     if let Some(set) = map.get_mut(key) {
         Arc::make_mut(set).remove(value);
         if set.is_empty() {

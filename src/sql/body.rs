@@ -24,6 +24,11 @@ impl BodySource {
         Self { language, text, body: OnceLock::new(), whole_rows: OnceLock::new() }
     }
 
+    /// The text.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The language.
     pub fn language(&self) -> &str {
         &self.language

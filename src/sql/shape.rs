@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sqlparser::ast::{
     AccessExpr, Expr, Function, GroupByExpr, ObjectName, Query, Select, SelectItem, SelectItemQualifiedWildcardKind,
-    SetExpr, Statement, TableFactor, TrimWhereField, Visit, Visitor,
+    SetExpr, Statement, TableFactor, TrimWhereField, TypedString, Visit, Visitor,
 };
 
 use super::ast::{fold, last, lower_name};
@@ -352,6 +352,12 @@ impl Visitor for Walker {
                 }
             }
             Expr::Function(Function { name, .. }) => self.call(lower_name(name)),
+            Expr::Cast { data_type, .. } | Expr::TypedString(TypedString { data_type, .. }) => {
+                let of = lower_type(data_type).0;
+                if !self.shape.types.contains(&of) {
+                    self.shape.types.push(of);
+                }
+            }
             _ => {}
         }
         ControlFlow::Continue(())

@@ -2,7 +2,7 @@
 
 use super::Reader;
 use crate::plan::key::{Aspect, Key, default_of, nullness_of, shape_of, width_of};
-use crate::schema::{QName, Relation, TableRule, UserType};
+use crate::schema::{QName, Relation, TableRule, TypeUser, UserType};
 use crate::sql::operation::{ConstraintKind, DefaultValue, Ident, ReplicaIdentity, TableChange};
 use crate::sql::query::Expr;
 
@@ -55,6 +55,7 @@ impl Reader<'_> {
                 self.access.uses.insert(Key::Of(table.clone(), Aspect::Parent));
                 self.access.follows.insert(Key::Named(table.clone(), column.clone()));
                 self.column_type(table, column);
+                self.types_named(table, |user| !matches!(user, TypeUser::Whole));
                 self.access.precedes.insert(Key::FunctionUsers);
                 if self.schema.relation(table).is_some_and(|relation| is_required(relation, column)) {
                     self.access.precedes.insert(Key::Of(table.clone(), Aspect::Required));
@@ -107,11 +108,13 @@ impl Reader<'_> {
             }
             // What reads the column does not ask how it is filled; what leaves it out does.
             TableChange::SetDefault { column, runs, .. } => {
+                self.types_named(table, |user| matches!(user, TypeUser::Default(name) if name == column));
                 self.runs(runs);
                 self.access.uses.insert(column_key(column));
                 self.access.defines.insert(default_of(table, column));
             }
             TableChange::DropDefault { column } => {
+                self.types_named(table, |user| matches!(user, TypeUser::Default(name) if name == column));
                 self.access.precedes.insert(Key::FunctionUsers);
                 self.access.uses.insert(column_key(column));
                 self.access.defines.insert(default_of(table, column));
@@ -158,6 +161,7 @@ impl Reader<'_> {
                     self.access.uses.insert(Key::Relation(target.clone()));
                 }
                 let rule = self.schema.relation(table).and_then(|r| r.constraints.get(name)).map(|c| c.kind.clone());
+                self.types_named(table, |user| matches!(user, TypeUser::Constraint(part) if part == name));
                 if let Some(rule) = &rule {
                     self.loosens(table, rule.columns());
                 }

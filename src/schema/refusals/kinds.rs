@@ -201,8 +201,8 @@ impl Catalog<'_> {
             return Some("CONCURRENTLY cannot be used when the materialized view is not populated".to_owned());
         }
         // What it reads may have no rows itself.
-        let unfilled = |read: &&QName| self.schema.relation(read).is_some_and(|read| read.unfilled);
-        let read = relation.reads.iter().find(unfilled).filter(|_| !empties)?;
+        let mut reads = relation.reads.iter().filter(|_| !empties);
+        let read = reads.find_map(|read| self.schema.unfilled_behind(read))?;
         Some(format!("materialized view \"{}\" has not been populated", read.name))
     }
 }
