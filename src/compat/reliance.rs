@@ -7,10 +7,10 @@ use super::rows;
 use super::watch::{Watch, captured};
 use crate::effect::{Capability, RowRule, Weight, behaviour};
 use crate::schema::resolve::{Arbiter, QueryProblem, Resolved, Row, Sure, Write, WriteKind};
-use crate::sql::operation::RelationKind;
 use crate::schema::{Column, QName, Relation, Schema, TableRule};
 use crate::sql::condition::Constant;
 use crate::sql::lex::words_of;
+use crate::sql::operation::RelationKind;
 use crate::sql::operation::{DefaultValue, Firing, Ident, OnDelete};
 use crate::workload::Query;
 

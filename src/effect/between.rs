@@ -505,13 +505,13 @@ fn refuses_rows(schema: &Schema, function: &QName, table: &QName) -> bool {
     // What it would find where the session looks is there, and it looks elsewhere.
     let elsewhere = |f: &Function, problems: &[String]| {
         f.path.is_some() && !problems.is_empty() && {
-            let found = body_problems(&Function { path: None, ..f.clone() }, Some(table), schema);
+            let found = body_problems(&Function { path: None, ..f.clone() }, Some((table, function)), schema);
             problems.iter().any(|problem| !found.contains(problem))
         }
     };
     refuses(schema, function)
         || bodies.any(|f| {
-            let problems = body_problems(f, Some(table), schema);
+            let problems = body_problems(f, Some((table, function)), schema);
             problems.iter().any(fails) || elsewhere(f, &problems)
         })
 }
@@ -668,7 +668,7 @@ pub(super) fn unsound(schema: &Schema, name: &QName, function: &Function) -> BTr
     }
     let calls = |relation: &Relation| relation.trigger_functions.values().any(|called| called == name);
     let tables = schema.relations().filter(|(_, relation)| calls(relation)).map(|(table, _)| table);
-    tables.flat_map(|table| body_problems(function, Some(table), schema)).collect()
+    tables.flat_map(|table| body_problems(function, Some((table, name)), schema)).collect()
 }
 
 /// What its foreign keys do to its rows when those that they point to are deleted.

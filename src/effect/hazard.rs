@@ -1,7 +1,7 @@
 //! What running an operation costs: locks on every table it touches, rewrites, scans. Measured on PostgreSQL 15 (see the table in the
 //! tests); a question of when to run, never of the order around the cutover.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::type_class::{TypeChange, type_change};
@@ -102,6 +102,15 @@ impl Hazard {
         // The first lock is on the table that is read and written anew; others may only be looked up in.
         let new_table = !self.locks.iter().take(if self.on_all { usize::MAX } else { 1 }).any(old);
         self.locks.retain(old);
+        // A table that is there in two roles is named once, with the stronger of both.
+        let mut strongest: BTreeMap<QName, LockMode> = BTreeMap::new();
+        for lock in &self.locks {
+            let mode = strongest.entry(lock.relation.clone()).or_insert(lock.mode);
+            *mode = lock.mode.max(*mode);
+        }
+        let mut named = BTreeSet::new();
+        self.locks.retain(|lock| named.insert(lock.relation.clone()));
+        self.locks.iter_mut().for_each(|lock| lock.mode = strongest[&lock.relation]);
         // What is left is not on the table that it is about.
         let on_all = self.on_all || new_table;
         if new_table { Self { rewrite: false, scan: false, index_build: false, on_all, ..self } } else { self }
@@ -213,11 +222,9 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
             all.iter().fold(on_all, |h, name| h.lock(name, LockMode::AccessExclusive))
         }
         // Tables of the type change with it.
-        Operation::DropType { name, cascade: true, .. } => {
-            of_types([&schema.resolve_type(name)], schema)
-                .iter()
-                .fold(on_all, |h, table| h.lock(table, LockMode::AccessExclusive))
-        }
+        Operation::DropType { name, cascade: true, .. } => of_types([&schema.resolve_type(name)], schema)
+            .iter()
+            .fold(on_all, |h, table| h.lock(table, LockMode::AccessExclusive)),
         Operation::AlterComposite { name, change, .. } => {
             let rewrite = matches!(change, AttributeChange::SetType { .. });
             let tables = schema.resolve_type(name);
@@ -291,7 +298,10 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
                 DomainChange::AddCheck { not_valid, .. } => !not_valid,
                 DomainChange::DropNotNull | DomainChange::DropCheck { .. } | DomainChange::Default { .. } => false,
             };
-            let of_it = |r: &Relation| r.columns.iter().any(|c| c.data_type.as_ref().is_some_and(|t| t.base() == name));
+            let of_it = |r: &Relation| {
+                let types = r.columns.iter().filter_map(|column| column.data_type.as_ref());
+                types.into_iter().any(|of| schema.domains_of(of).any(|domain| domain.base() == name))
+            };
             let stores = |r: &Relation| matches!(r.kind, RelationKind::Table | RelationKind::MaterializedView);
             let users = schema.relations().filter(|(_, r)| checks && stores(r) && of_it(r));
             users.fold(Hazard { scan: checks, ..on_all }, |h, (table, _)| h.lock(table, LockMode::Share))
@@ -570,7 +580,7 @@ fn table_cost(change: &TableChange, table: &QName, schema: &Schema, version: PgV
         }
         TableChange::SetLogged { .. } => Hazard { rewrite: true, scan: true, ..exclusive },
         // What a view's parameters say is part of its query.
-        TableChange::ReplicaIdentity(_) => exclusive,
+        TableChange::ReplicaIdentity(_) | TableChange::OfType(_) => exclusive,
         TableChange::Physical { .. } if schema.relation(table).is_some_and(|r| r.kind == RelationKind::View) => {
             exclusive
         }

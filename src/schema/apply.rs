@@ -169,7 +169,7 @@ impl Change {
                         t.triggers.insert(name.clone(), true);
                         t.trigger_columns.insert(name.clone(), columns.clone());
                         t.trigger_firings.insert(name.clone(), *firing);
-                        t.transitions.extend(transitions.iter().cloned());
+                        t.transitions.insert(name.clone(), transitions.clone());
                         t.runs.extend(runs.iter().cloned());
                         t.trigger_functions.extend(function.clone().map(|function| (name.clone(), function)));
                     });
@@ -251,7 +251,9 @@ impl Change {
                 };
                 let stands_on = StandsOn {
                     functions: runs.iter().map(|function| self.schema.resolve_function(function)).collect(),
-                    types: self.schema.cast_to(statistics.iter().flat_map(|made| made.values.iter().flatten()).map(|v| &**v)),
+                    types: self
+                        .schema
+                        .cast_to(statistics.iter().flat_map(|made| made.values.iter().flatten()).map(|v| &**v)),
                     columns: statistics.as_deref().map(on),
                 };
                 self.schema.follow(*kind, name, change, stands_on);

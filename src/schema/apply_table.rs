@@ -553,6 +553,10 @@ impl Change {
                 });
             }
             TableChange::SetLogged { logged } => self.edit(table, |t| t.unlogged = !logged),
+            TableChange::OfType(of) => {
+                let of = of.as_ref().map(|of| self.schema.resolve_type(of));
+                self.edit(table, |t| t.of_type = of);
+            }
             TableChange::ReplicaIdentity(identity) => self.edit(table, |r| r.replica_identity = identity.clone()),
             TableChange::AttachIndex { .. } | TableChange::Owner { .. } | TableChange::Physical { .. } => {
                 self.touch(table)

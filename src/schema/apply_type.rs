@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::apply::{Change, Object, called};
 use super::Schema;
+use super::apply::{Change, Object, called};
 use super::model::{Column, Index, QName, TableRule, TypeUser, UserType};
 use super::naming;
 use crate::sql::operation::{AttributeChange, DefaultValue, DomainChange, Ident, TableChange, TypeDefinition};
@@ -194,7 +194,8 @@ impl Change {
                             relation.of_type = Some(target.clone());
                         }
                         for column in relation.columns.iter_mut() {
-                            column.data_type = column.data_type.as_ref().map(|of| renamed(of).unwrap_or_else(|| of.clone()));
+                            column.data_type =
+                                column.data_type.as_ref().map(|of| renamed(of).unwrap_or_else(|| of.clone()));
                         }
                     }
                     TypeUser::Column(name) | TypeUser::Default(name) => {

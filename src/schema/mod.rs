@@ -227,6 +227,15 @@ impl Schema {
         Some((name.clone(), self.user_type(&name)?)).filter(|_| !data_type.is_array())
     }
 
+    /// A type and, if it is a domain, what that is over, and so on.
+    pub(crate) fn domains_of<'a>(&'a self, data_type: &'a TypeName) -> impl Iterator<Item = &'a TypeName> {
+        let below = |of: &&'a TypeName| match self.user_type_named(of.as_str()) {
+            Some(UserType::Domain { base, .. }) => Some(base),
+            _ => None,
+        };
+        std::iter::successors(Some(data_type), move |of| below(of)).take(8)
+    }
+
     /// The type below domains.
     pub(crate) fn below_domains<'a>(&'a self, data_type: &'a TypeName) -> &'a TypeName {
         let mut data_type = data_type;

@@ -85,7 +85,7 @@ pub struct Relation {
     /// What its rules do, and whether they are enabled, as far as that is read.
     pub rules: BTreeMap<Ident, (Arc<RuleBody>, bool)>,
     /// The names under which its triggers see the rows that a statement writes.
-    pub transitions: BTreeSet<Ident>,
+    pub transitions: BTreeMap<Ident, Vec<Ident>>,
     /// What its defaults, its generated columns, conditions of its triggers, and a view's query call, by bare name. What was called once stays here.
     pub runs: BTreeSet<Ident>,
     /// Policies by name.
@@ -161,7 +161,7 @@ impl Relation {
             instead: BTreeMap::new(),
             rule_reads: BTreeMap::new(),
             rules: BTreeMap::new(),
-            transitions: BTreeSet::new(),
+            transitions: BTreeMap::new(),
             runs: BTreeSet::new(),
             policies: BTreeMap::new(),
             row_security: false,
@@ -310,6 +310,7 @@ impl Relation {
         self.trigger_functions.remove(trigger);
         self.trigger_columns.remove(trigger);
         self.trigger_firings.remove(trigger);
+        self.transitions.remove(trigger);
         self.casts.remove(&TypeUser::Trigger(trigger.into()));
         self.triggers.remove(trigger).is_some()
     }

@@ -116,7 +116,7 @@ impl Schema {
     }
 
     /// The type that is shown like this.
-    pub(super) fn type_shown(&self, shown: &str) -> QName {
+    pub(crate) fn type_shown(&self, shown: &str) -> QName {
         let bare = bare(shown);
         let home = shown.strip_suffix(bare).or_else(|| shown.strip_suffix('"')?.strip_suffix(bare)?.strip_suffix('"'));
         let home = home.map(|home| home.trim_end_matches('.').trim_matches('"')).filter(|home| !home.is_empty());
@@ -230,8 +230,24 @@ fn bare(shown: &str) -> &str {
 /// Whether a name, without a schema, is surely that of one of the server's types, as most are.
 fn is_servers(name: &str) -> bool {
     const MOST: [&str; 18] = [
-        "integer", "bigint", "smallint", "text", "boolean", "uuid", "jsonb", "json", "numeric", "date", "bytea", "real",
-        "regclass", "interval", "double precision", "character varying", "character", "name",
+        "integer",
+        "bigint",
+        "smallint",
+        "text",
+        "boolean",
+        "uuid",
+        "jsonb",
+        "json",
+        "numeric",
+        "date",
+        "bytea",
+        "real",
+        "regclass",
+        "interval",
+        "double precision",
+        "character varying",
+        "character",
+        "name",
     ];
     MOST.contains(&name) || name.starts_with("timestamp ") || name.starts_with("time with")
 }

@@ -172,6 +172,8 @@ fn table_change(table: &str, change: &TableChange) -> (String, String) {
             whole(format!("{} {parent}", if *attach { "INHERIT" } else { "NO INHERIT" }))
         }
         TableChange::SetLogged { logged } => whole(if *logged { "SET LOGGED" } else { "SET UNLOGGED" }.into()),
+        TableChange::OfType(Some(of)) => whole(format!("OF {of}")),
+        TableChange::OfType(None) => whole("NOT OF".into()),
         TableChange::ReplicaIdentity(_) => whole("REPLICA IDENTITY".into()),
         TableChange::Physical { what, .. } => whole(format!("SET {what}")),
     }

@@ -305,7 +305,11 @@ pub(crate) fn types_in(text: &str) -> Vec<(Name, std::ops::Range<usize>)> {
             TokenKind::Symbol if piece.text == "::" => found.extend(name(at + 1)),
             TokenKind::Word if piece.is("as") && open.last() == Some(&true) => found.extend(name(at + 1)),
             TokenKind::Text => {
-                let start = if at > 2 && dotted(at - 2) && part(at - 3).is_some() { at.checked_sub(3) } else { at.checked_sub(1) };
+                let start = if at > 2 && dotted(at - 2) && part(at - 3).is_some() {
+                    at.checked_sub(3)
+                } else {
+                    at.checked_sub(1)
+                };
                 found.extend(start.and_then(name));
             }
             _ => {}

@@ -56,6 +56,15 @@ pub enum Command {
         /// Whether it is `TRUNCATE`.
         truncates: bool,
     },
+    /// `REFRESH MATERIALIZED VIEW`
+    Refresh {
+        /// The view.
+        view: Placed<Name>,
+        /// `CONCURRENTLY`
+        concurrently: bool,
+        /// `WITH NO DATA`
+        empties: bool,
+    },
     /// Nothing that names anything of the schema (`SET`, `BEGIN`), or nothing that is understood.
     Other {
         /// Whether it is known to need nothing.

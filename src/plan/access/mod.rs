@@ -13,6 +13,7 @@ use crate::sql::lex::words_of;
 use crate::sql::operation::{
     DataVerb, GrantObject, Ident, ObjectChange, ObjectKind, Operation, QueryShape, RelationKind, RoutineChange,
 };
+use crate::sql::query::Command;
 use crate::sql::{Name, TypeName, types_in};
 
 /// How a node touches things.
@@ -522,6 +523,7 @@ impl Reader<'_> {
                     self.uses_relation(&read);
                 }
                 self.words(text);
+                self.runs_rows(text);
             }
             Operation::Maintenance { table: Some(table), .. } => {
                 let table = self.schema.resolve(table);
@@ -569,6 +571,7 @@ impl Reader<'_> {
                 // It may read and change anything it names.
                 let named: Vec<_> = self.access.uses.iter().cloned().collect();
                 self.access.defines.extend(named);
+                self.runs_rows(text);
             }
             Operation::Reindex { name: None, .. }
             | Operation::Maintenance { table: None, .. }
@@ -662,6 +665,29 @@ impl Reader<'_> {
 
     fn data_type(&mut self, data_type: &TypeName) {
         self.access.uses.insert(Key::Type(data_type.base().into_owned()));
+    }
+
+    /// What the functions that a statement calls do to rows, and what they name.
+    fn runs_rows(&mut self, text: &str) {
+        let schema = self.schema;
+        let run = schema.run_by(text);
+        self.mentions(run.mentions().map(|name| &**name));
+        let named: Vec<QName> = run.mentions().map(|name| schema.resolve(&Name::bare(name.clone()))).collect();
+        let read = named.into_iter().filter(|name| schema.relation(name).is_some());
+        self.access.follows.extend(read.map(Key::Rows));
+        for command in run.commands() {
+            let written = match command {
+                Command::Insert(insert) => &insert.table,
+                Command::Update(update) => &update.table,
+                Command::Delete(delete) => &delete.table,
+                Command::Merge(merge) => &merge.table,
+                _ => continue,
+            };
+            let table = schema.resolve(&written.name.value);
+            if schema.relation(&table).is_some() {
+                self.access.defines.insert(Key::Rows(table));
+            }
+        }
     }
 
     /// The types that parts of a relation name.

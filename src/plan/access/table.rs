@@ -102,6 +102,11 @@ impl Reader<'_> {
             }
             // Whatever used the column goes on as it did.
             TableChange::DropNotNull { column } => {
+                // What tells rows apart demands it for as long as it is there.
+                let relation = self.schema.relation(table);
+                if let Some(ReplicaIdentity::Index(index)) = relation.map(|relation| &relation.replica_identity) {
+                    self.access.uses.insert(Key::Of(table.clone(), Aspect::Named(index.clone())));
+                }
                 self.loosens(table, std::slice::from_ref(column));
                 self.access.extends.insert(column_key(column));
                 self.access.defines.insert(nullness_of(table, column));
@@ -229,6 +234,14 @@ impl Reader<'_> {
                 self.access.defines.insert(Key::Of(parent.clone(), Aspect::Heirs));
                 self.uses_relation(&parent);
             }
+            // Whether it takes columns of its own depends on it.
+            TableChange::OfType(of) => {
+                if let Some(of) = of {
+                    self.access.uses.insert(Key::Type(self.schema.resolve_type(of).to_string()));
+                    self.all_columns(table);
+                }
+                self.access.defines.insert(Key::Of(table.clone(), Aspect::Parent));
+            }
             TableChange::SetLogged { .. } | TableChange::Physical { .. } | TableChange::ReplicaIdentity(_) => {
                 if let TableChange::ReplicaIdentity(ReplicaIdentity::Index(index)) = change {
                     self.access.uses.insert(Key::Of(table.clone(), Aspect::Named(index.clone())));
@@ -336,6 +349,7 @@ fn alters_likeness(change: &TableChange) -> bool {
         | TableChange::DetachPartition { .. }
         | TableChange::AttachIndex { .. }
         | TableChange::Inherit { .. }
+        | TableChange::OfType(_)
         | TableChange::SetLogged { .. }
         | TableChange::Physical { .. }
         | TableChange::ReplicaIdentity(_) => false,

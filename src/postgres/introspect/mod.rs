@@ -320,7 +320,7 @@ impl Reader {
                 let function = QName::new(row.get::<_, String>(3), row.get::<_, String>(4));
                 relation.triggers.insert(name.clone(), row.get(2));
                 relation.trigger_columns.insert(name.clone(), idents(&row, 5));
-                relation.transitions.extend(idents(&row, 6));
+                relation.transitions.insert(name.clone(), idents(&row, 6));
                 relation.trigger_firings.insert(name.clone(), firing(row.get(7)));
                 let text = row.get::<_, Option<&str>>(8).unwrap_or_default();
                 relation.casts.insert(TypeUser::Trigger(name.clone()), types_of(text).collect());

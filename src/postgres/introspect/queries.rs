@@ -120,6 +120,7 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
                           FROM pg_catalog.unnest(i.indclass::oid[]) WITH ORDINALITY AS k(of, o)
                           JOIN pg_catalog.pg_opclass o ON o.oid = k.of ORDER BY k.o),
                     0::int2 <> ANY (i.indoption::int2[])
+                        OR EXISTS (SELECT FROM pg_catalog.pg_opclass o WHERE o.oid = ANY (i.indclass::oid[]) AND o.opcname = 'varchar_ops')
              FROM pg_catalog.pg_index i
              JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_am m ON m.oid = c.relam JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              WHERE {OWN}"

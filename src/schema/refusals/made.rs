@@ -191,13 +191,7 @@ impl Catalog<'_> {
             return Some(format!("cannot alter type \"{}\" because it is the type of a typed table", name.name));
         }
         let retypes = matches!(change, AttributeChange::SetType { .. });
-        let used = || {
-            self.schema
-                .columns_of_type(&name)
-                .into_iter()
-                .next()
-                .or_else(|| self.holding_parts(&name))
-        };
+        let used = || self.schema.columns_of_type(&name).into_iter().next().or_else(|| self.holding_parts(&name));
         if let Some((table, column)) = retypes.then(used).flatten() {
             return Some(format!(
                 "cannot alter type \"{}\" because column \"{}.{column}\" uses it",
@@ -216,6 +210,31 @@ impl Catalog<'_> {
             AttributeChange::Drop { attribute } | AttributeChange::SetType { attribute, .. } => missing(attribute),
             AttributeChange::Rename { from, to } => missing(from).or_else(|| exists(to)),
         }
+    }
+
+    /// `ALTER TABLE … OF`, `NOT OF`
+    pub(super) fn of_type(&self, table: &QName, relation: &Relation, of: Option<&Name>) -> Option<String> {
+        let Some(of) = of else {
+            return relation.of_type.is_none().then(|| format!("\"{}\" is not a typed table", table.name));
+        };
+        let of = self.schema.resolve_type(of);
+        let UserType::Composite(attributes) = self.schema.user_type(&of)? else {
+            return Some(format!("type {of} is not a composite type"));
+        };
+        if relation.parent.is_some() {
+            return Some("typed tables cannot inherit".to_owned());
+        }
+        let mut columns = relation.columns.iter();
+        for (attribute, data_type) in attributes {
+            let Some(column) = columns.next() else { return Some(format!("table is missing column \"{attribute}\"")) };
+            if column.name != *attribute {
+                return Some(format!("table has column \"{}\" where type requires \"{attribute}\"", column.name));
+            }
+            if column.data_type.as_ref().is_some_and(|is| is != data_type) {
+                return Some(format!("table \"{}\" has different type for column \"{attribute}\"", table.name));
+            }
+        }
+        columns.next().map(|column| format!("table has extra column \"{}\"", column.name))
     }
 
     /// `REPLICA IDENTITY USING INDEX`

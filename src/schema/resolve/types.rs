@@ -149,7 +149,11 @@ impl<'n> Given<'n> {
             "multirange" | "compatiblemultirange" if from.ends_with("multirange") => is('R'),
             // The name of a type that somebody made does not tell.
             "range" | "compatiblerange" | "multirange" | "compatiblemultirange" => {
-                if matches!(self.types.user(from), Some(UserType::Range(_) | UserType::Other)) { Sure::Unsure } else { Sure::No }
+                if matches!(self.types.user(from), Some(UserType::Range(_) | UserType::Other)) {
+                    Sure::Unsure
+                } else {
+                    Sure::No
+                }
             }
             _ => Sure::Yes,
         }

@@ -74,7 +74,8 @@ pub(super) fn create_rule(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
     let types = actions.iter().flat_map(|statement| shape_of(statement).types).collect();
     let actions = actions.iter().map(kept_command).collect();
     let single = statements == 1 && !nothing && !notifies;
-    let verb = RuleVerb::Made(RuleBody { event, instead, conditional, condition, nothing, single, returning, actions, types });
+    let verb =
+        RuleVerb::Made(RuleBody { event, instead, conditional, condition, nothing, single, returning, actions, types });
     Ok(vec![opaque("CREATE RULE", RuleChange { name, table, verb })])
 }
 
