@@ -341,10 +341,10 @@ fn dropped(mut falling: Vec<QName>, cascade: bool, schema: &Schema) -> Vec<QName
         locked.extend(schema.with_readers(|(read, _)| seen.contains(read)));
         locked.extend(of_types(&seen, schema));
         // Defaults that draw from their sequences.
-        let own = |r: &Relation| r.owned_by.as_ref().is_some_and(|(of, _)| seen.contains(of));
-        let counters = schema.relations().filter(|(_, r)| r.kind == RelationKind::Sequence && own(r));
-        let counters: BTreeSet<&QName> = counters.map(|(counter, _)| counter).collect();
-        locked.extend(schema.drawing_any(|counter| counters.contains(counter)).map(|(table, _)| table.clone()));
+        let counters: BTreeSet<&QName> = seen.iter().flat_map(|of| schema.counters_of(of)).collect();
+        if !counters.is_empty() {
+            locked.extend(schema.drawing_any(|counter| counters.contains(counter)).map(|(table, _)| table.clone()));
+        }
     }
     locked.retain(|name| !seen.contains(name));
     falling.extend(locked);

@@ -115,7 +115,7 @@ impl Change {
             Operation::CreateType { name, if_not_exists, definition } => {
                 self.create_type(name, *if_not_exists, definition)
             }
-            Operation::DropType { name, if_exists, cascade } => self.drop_type(name, *if_exists, *cascade),
+            Operation::DropType { name, if_exists, cascade, .. } => self.drop_type(name, *if_exists, *cascade),
             Operation::RenameType { name, to } => self.rename_type(name, to),
             Operation::MoveType { name, to } => self.move_type(name, to),
             Operation::AddEnumLabel { name, label, position, .. } => {

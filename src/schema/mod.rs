@@ -516,6 +516,12 @@ impl Schema {
         owned.filter(|child| self.relation(child).is_some_and(|r| r.parent.as_ref() == Some(name)))
     }
 
+    /// The sequences that a table owns.
+    pub(crate) fn counters_of(&self, table: &QName) -> impl Iterator<Item = &QName> {
+        let owned = self.owned.get(table).into_iter().flat_map(|set| set.iter());
+        owned.filter(|counter| self.relation(counter).is_some_and(|r| r.kind == RelationKind::Sequence))
+    }
+
     /// What a relation is a partition of, or inherits from, the nearest first.
     pub fn ancestors(&self, name: &QName) -> impl Iterator<Item = &QName> {
         // Longer chains are not followed.

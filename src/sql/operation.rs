@@ -106,6 +106,8 @@ pub enum Operation {
     DropType {
         /// Which one.
         name: Name,
+        /// All that its statement names.
+        together: Vec<Name>,
         /// `IF EXISTS`
         if_exists: bool,
         /// `CASCADE`

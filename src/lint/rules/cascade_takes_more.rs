@@ -102,8 +102,8 @@ fn finding(
                     let base = release.base.relation(name);
                     let last = release.last.relation(name);
                     taken.extend(parts_gone(name, old, now).into_iter().filter_map(|(gone, has)| {
-                        let before = base.is_some_and(|relation| has(relation));
-                        (before && !last.is_some_and(|relation| has(relation))).then_some(gone)
+                        let before = base.is_some_and(&has);
+                        (before && !last.is_some_and(&has)).then_some(gone)
                     }));
                 }
             }

@@ -99,18 +99,20 @@ impl Catalog<'_> {
         user.map(|user| format!("cannot drop {name} because other objects depend on it: {user}"))
     }
 
-    pub(super) fn drop_type(&self, name: &QName) -> Option<String> {
+    pub(super) fn drop_type(&self, name: &QName, together: &[Name]) -> Option<String> {
+        let together: Vec<QName> = together.iter().map(|name| self.schema.resolve_type(name)).collect();
         self.schema.user_type(name)?;
         let shown = name.to_string();
         let mut users = self.schema.type_users(name).into_iter();
         let user = users.find_map(|(on, user)| Some(user.words(&on, self.schema.relation(&on)?.kind)));
         let types = || {
-            let mut users = self.schema.user_types().filter(|(other, _)| *other != name);
+            let mut users = self.schema.user_types().filter(|(other, _)| !together.contains(other));
             let made = users.find(|(_, made)| made.parts().any(|part| part.base() == shown));
             made.map(|(other, _)| format!("type {other}"))
         };
         let checks = || {
-            self.schema.user_types().find_map(|(domain, made)| {
+            let others = self.schema.user_types().filter(|(other, _)| !together.contains(other));
+            others.into_iter().find_map(|(domain, made)| {
                 let check = checks_of(made, name, self.schema).into_iter().next()?;
                 Some(format!("constraint {check} of domain {domain}"))
             })

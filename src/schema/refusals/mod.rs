@@ -93,7 +93,9 @@ pub(super) fn of(schema: &Schema, operation: &Operation) -> Option<String> {
             let others = || catalog.drop_relation(&name, relation, together);
             Catalog::dropped_as(&name, relation, *kind).or_else(|| if *cascade { None } else { others() })
         }
-        Operation::DropType { name, cascade: false, .. } => catalog.drop_type(&schema.resolve_type(name)),
+        Operation::DropType { name, together, cascade: false, .. } => {
+            catalog.drop_type(&schema.resolve_type(name), together)
+        }
         Operation::DropFunction { called, name, arguments, cascade, .. } => {
             let (name, arguments) = (schema.resolve_function(name), arguments.as_deref());
             let other = schema.called_otherwise(*called, &name, arguments);
