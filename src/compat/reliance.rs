@@ -10,6 +10,7 @@ use crate::schema::resolve::{Arbiter, QueryProblem, Resolved, Row, Sure, Write, 
 use crate::schema::{Column, QName, Relation, Schema, TableRule};
 use crate::sql::condition::Constant;
 use crate::sql::lex::words_of;
+use crate::sql::operation::RelationKind;
 use crate::sql::operation::{DefaultValue, Firing, Ident, OnDelete};
 use crate::workload::Query;
 
@@ -161,10 +162,17 @@ impl<'a> View<'a> {
     fn relies(&self, capability: &Capability) -> Option<bool> {
         let uses = &self.look.uses;
         match capability {
-            Capability::Relation(relation) | Capability::Filled(relation) => match self.touches(relation) {
+            Capability::Relation(relation) => match self.touches(relation) {
                 true => Some(true),
                 false => self.quotes(relation).then_some(false),
             },
+            // What is filled is read; what a view shows is read through it.
+            Capability::Filled(relation) => {
+                let shows = |view: &QName| self.schema.relation(view).is_some_and(|r| r.kind == RelationKind::View);
+                let through = |name: &QName| shows(name) && self.reads_through(name, relation, 0);
+                let reads = uses.relations.keys().any(|name| name == relation || through(name));
+                reads.then_some(true).or_else(|| self.quotes(relation).then_some(false))
+            }
             Capability::Read { relation, column, .. } | Capability::Values { relation, column, .. } => {
                 self.uses_column(relation, column)
             }

@@ -121,7 +121,9 @@ pub(super) fn refusals(write: &Write, schema: &Schema) -> Vec<Refusal> {
 pub(crate) fn refused_row(command: &Command, writes: &[Write], schema: &Schema) -> Option<QueryProblem> {
     let Command::Insert(insert) = command else { return None };
     let written = insert.source.as_ref().is_none_or(|source| matches!(source.body, QueryBody::Values(_)));
-    let refusal = refusals(writes.first().filter(|_| written)?, schema).into_iter().next()?;
+    // A key that `ON CONFLICT` cannot use is looked at with the first row, whatever is in it.
+    let mut refusals = refusals(writes.first()?, schema).into_iter();
+    let refusal = refusals.find(|refusal| written || matches!(refusal, Refusal::Deferrable { .. }))?;
     let code = match refusal {
         Refusal::Check { .. } => "23514",
         Refusal::Deferrable { .. } => "55000",

@@ -70,6 +70,9 @@ impl Effect {
                     if effect.adds.iter().any(|c| matches!(c, Capability::Attributes { name: of, .. } if of == name)) {
                         effect.bodies(before, after, |_, function| function.is_of_type(&name.to_string()));
                     }
+                    if before.user_type(name).is_some() != after.user_type(name).is_some() {
+                        effect.bodies(before, after, |_, function| function.mentions.contains(&name.name));
+                    }
                     effect.difference(&of_type(before, name), &of_type(after, name));
                     if !new_labels(&effect, before).is_empty() {
                         effect.removes.insert(Capability::KnownLabels(name.clone()));
@@ -505,13 +508,13 @@ fn refuses_rows(schema: &Schema, function: &QName, table: &QName) -> bool {
     // What it would find where the session looks is there, and it looks elsewhere.
     let elsewhere = |f: &Function, problems: &[String]| {
         f.path.is_some() && !problems.is_empty() && {
-            let found = body_problems(&Function { path: None, ..f.clone() }, Some(table), schema);
+            let found = body_problems(&Function { path: None, ..f.clone() }, Some((table, function)), schema);
             problems.iter().any(|problem| !found.contains(problem))
         }
     };
     refuses(schema, function)
         || bodies.any(|f| {
-            let problems = body_problems(f, Some(table), schema);
+            let problems = body_problems(f, Some((table, function)), schema);
             problems.iter().any(fails) || elsewhere(f, &problems)
         })
 }
@@ -666,7 +669,7 @@ pub(super) fn unsound(schema: &Schema, name: &QName, function: &Function) -> BTr
     }
     let calls = |relation: &Relation| relation.trigger_functions.values().any(|called| called == name);
     let tables = schema.relations().filter(|(_, relation)| calls(relation)).map(|(table, _)| table);
-    tables.flat_map(|table| body_problems(function, Some(table), schema)).collect()
+    tables.flat_map(|table| body_problems(function, Some((table, name)), schema)).collect()
 }
 
 /// What its foreign keys do to its rows when those that they point to are deleted.
@@ -751,7 +754,7 @@ fn of_type(schema: &Schema, name: &QName) -> Few<Capability> {
                 Capability::Attribute { name, attribute, data_type }
             }));
         }
-        UserType::Domain { .. } | UserType::Other => {}
+        UserType::Domain { .. } | UserType::Range(_) | UserType::Other => {}
     }
     found
 }
@@ -762,7 +765,7 @@ fn rules_of_domain(definition: &UserType) -> BTreeSet<Ident> {
         UserType::Domain { not_null, checks, .. } => {
             checks.keys().cloned().chain(not_null.then(|| "NOT NULL".into())).collect()
         }
-        UserType::Enum(_) | UserType::Composite(_) | UserType::Other => BTreeSet::new(),
+        UserType::Enum(_) | UserType::Composite(_) | UserType::Range(_) | UserType::Other => BTreeSet::new(),
     }
 }
 

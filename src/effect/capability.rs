@@ -531,7 +531,7 @@ impl fmt::Display for Capability {
             Self::FastPath { relation, index } => write!(f, "queries of {relation} can use index {index}"),
             Self::Trigger { relation, name } => write!(f, "writes to {relation} run trigger {name}"),
             Self::Untriggered { relation, name } => write!(f, "writes to {relation} do not run trigger {name}"),
-            Self::Filled(relation) => write!(f, "{relation} can be read: it is filled"),
+            Self::Filled(relation) => write!(f, "{relation} is filled, and can be read"),
             Self::RowsVisible(relation) => write!(f, "rows of {relation} are not hidden by row security"),
             Self::Privilege { relation, role, privilege } => write!(f, "{role} may {privilege} on {relation}"),
             Self::Held { relation, role, privilege } => {

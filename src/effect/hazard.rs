@@ -1,7 +1,7 @@
 //! What running an operation costs: locks on every table it touches, rewrites, scans. Measured on PostgreSQL 15 (see the table in the
 //! tests); a question of when to run, never of the order around the cutover.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::type_class::{TypeChange, type_change};
@@ -102,6 +102,15 @@ impl Hazard {
         // The first lock is on the table that is read and written anew; others may only be looked up in.
         let new_table = !self.locks.iter().take(if self.on_all { usize::MAX } else { 1 }).any(old);
         self.locks.retain(old);
+        // A table that is there in two roles is named once, with the stronger of both.
+        let mut strongest: BTreeMap<QName, LockMode> = BTreeMap::new();
+        for lock in &self.locks {
+            let mode = strongest.entry(lock.relation.clone()).or_insert(lock.mode);
+            *mode = lock.mode.max(*mode);
+        }
+        let mut named = BTreeSet::new();
+        self.locks.retain(|lock| named.insert(lock.relation.clone()));
+        self.locks.iter_mut().for_each(|lock| lock.mode = strongest[&lock.relation]);
         // What is left is not on the table that it is about.
         let on_all = self.on_all || new_table;
         if new_table { Self { rewrite: false, scan: false, index_build: false, on_all, ..self } } else { self }
@@ -207,17 +216,15 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
             let inside = schema.relations().filter(|(n, r)| n.schema == *name && r.kind != RelationKind::Sequence);
             let functions = schema.all_functions().map(|(function, _)| function).filter(|f| f.schema == *name);
             let called = functions.flat_map(|function| called_by(function, schema));
-            let types = schema.user_types().map(|(of, _)| of).filter(|of| of.schema == *name).cloned().collect();
+            let types: Vec<&QName> = schema.user_types().map(|(of, _)| of).filter(|of| of.schema == *name).collect();
             let inside = dropped(inside.map(|(n, _)| n.clone()).collect(), true, schema);
-            let all: BTreeSet<QName> = inside.into_iter().chain(called).chain(of_types(&types, schema)).collect();
+            let all: BTreeSet<QName> = inside.into_iter().chain(called).chain(of_types(types, schema)).collect();
             all.iter().fold(on_all, |h, name| h.lock(name, LockMode::AccessExclusive))
         }
         // Tables of the type change with it.
-        Operation::DropType { name, cascade: true, .. } => {
-            of_types(&BTreeSet::from([schema.resolve_type(name)]), schema)
-                .iter()
-                .fold(on_all, |h, table| h.lock(table, LockMode::AccessExclusive))
-        }
+        Operation::DropType { name, cascade: true, .. } => of_types([&schema.resolve_type(name)], schema)
+            .iter()
+            .fold(on_all, |h, table| h.lock(table, LockMode::AccessExclusive)),
         Operation::AlterComposite { name, change, .. } => {
             let rewrite = matches!(change, AttributeChange::SetType { .. });
             let tables = schema.resolve_type(name);
@@ -291,7 +298,10 @@ fn cost(operation: &Operation, schema: &Schema, version: PgVersion) -> Hazard {
                 DomainChange::AddCheck { not_valid, .. } => !not_valid,
                 DomainChange::DropNotNull | DomainChange::DropCheck { .. } | DomainChange::Default { .. } => false,
             };
-            let of_it = |r: &Relation| r.columns.iter().any(|c| c.data_type.as_ref().is_some_and(|t| t.base() == name));
+            let of_it = |r: &Relation| {
+                let types = r.columns.iter().filter_map(|column| column.data_type.as_ref());
+                types.into_iter().any(|of| schema.domains_of(of).any(|domain| domain.base() == name))
+            };
             let stores = |r: &Relation| matches!(r.kind, RelationKind::Table | RelationKind::MaterializedView);
             let users = schema.relations().filter(|(_, r)| checks && stores(r) && of_it(r));
             users.fold(Hazard { scan: checks, ..on_all }, |h, (table, _)| h.lock(table, LockMode::Share))
@@ -331,31 +341,20 @@ fn dropped(mut falling: Vec<QName>, cascade: bool, schema: &Schema) -> Vec<QName
         locked.extend(schema.with_readers(|(read, _)| seen.contains(read)));
         locked.extend(of_types(&seen, schema));
         // Defaults that draw from their sequences.
-        let own = |r: &Relation| r.owned_by.as_ref().is_some_and(|(of, _)| seen.contains(of));
-        let counters = schema.relations().filter(|(_, r)| r.kind == RelationKind::Sequence && own(r));
-        let counters: BTreeSet<&QName> = counters.map(|(counter, _)| counter).collect();
-        locked.extend(schema.drawing_any(|counter| counters.contains(counter)).map(|(table, _)| table.clone()));
+        let counters: BTreeSet<&QName> = seen.iter().flat_map(|of| schema.counters_of(of)).collect();
+        if !counters.is_empty() {
+            locked.extend(schema.drawing_any(|counter| counters.contains(counter)).map(|(table, _)| table.clone()));
+        }
     }
     locked.retain(|name| !seen.contains(name));
     falling.extend(locked);
     falling
 }
 
-/// So many types are asked for one by one.
-const FEW: usize = 3;
-
-/// The tables that lose something with types, or with relations as the types of their rows: columns, defaults, checks, or themselves.
-fn of_types(names: &BTreeSet<QName>, schema: &Schema) -> BTreeSet<QName> {
-    // Of a few it is quicker to ask for each.
-    let used = (names.len() > FEW).then(|| schema.types_in_use());
-    let is_used = |name: &&QName| used.as_ref().is_none_or(|used| used.contains(&name.to_string()));
-    let used = names.iter().filter(is_used);
-    let tables = |name| {
-        let columns = schema.columns_of_type(name).into_iter().chain(schema.defaults_of_type(name));
-        let columns = columns.chain(schema.checks_of_type(name));
-        schema.of_type(name).cloned().chain(columns.map(|(table, _)| table)).collect::<Vec<_>>()
-    };
-    used.flat_map(tables).collect()
+/// The relations that lose something with types, or with relations as the types of their rows: columns, indexes, checks, or themselves.
+fn of_types<'a>(names: impl IntoIterator<Item = &'a QName>, schema: &Schema) -> BTreeSet<QName> {
+    let users = names.into_iter().flat_map(|name| schema.type_users(name));
+    users.map(|(on, _)| on).collect()
 }
 
 fn is_partitioned(table: &QName, schema: &Schema) -> bool {
@@ -581,7 +580,7 @@ fn table_cost(change: &TableChange, table: &QName, schema: &Schema, version: PgV
         }
         TableChange::SetLogged { .. } => Hazard { rewrite: true, scan: true, ..exclusive },
         // What a view's parameters say is part of its query.
-        TableChange::ReplicaIdentity(_) => exclusive,
+        TableChange::ReplicaIdentity(_) | TableChange::OfType(_) => exclusive,
         TableChange::Physical { .. } if schema.relation(table).is_some_and(|r| r.kind == RelationKind::View) => {
             exclusive
         }

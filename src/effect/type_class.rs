@@ -93,14 +93,14 @@ impl Schema {
     fn domain_base(&self, name: &str) -> Option<String> {
         match self.user_type_named(name)? {
             UserType::Domain { base, .. } => Some(base.base().into_owned()),
-            UserType::Enum(_) | UserType::Composite(_) | UserType::Other => None,
+            UserType::Enum(_) | UserType::Composite(_) | UserType::Range(_) | UserType::Other => None,
         }
     }
 
     fn enum_labels(&self, name: &str) -> Option<&[crate::sql::operation::Ident]> {
         match self.user_type_named(name)? {
             UserType::Enum(labels) => Some(labels),
-            UserType::Composite(_) | UserType::Domain { .. } | UserType::Other => None,
+            UserType::Composite(_) | UserType::Domain { .. } | UserType::Range(_) | UserType::Other => None,
         }
     }
 }

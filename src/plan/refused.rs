@@ -74,7 +74,7 @@ pub(super) fn refused_rows(part: &Part, schema: &Schema) -> Option<String> {
 
 /// Why PostgreSQL refuses what a `CALL` or a `DO` block does to the rows of a table, whatever rows there are.
 pub(super) fn refused_run(part: &Part, text: &str, schema: &Schema) -> Option<String> {
-    let opaque = matches!(part.operation, Operation::Opaque { .. });
+    let opaque = matches!(part.operation, Operation::Opaque { .. } | Operation::Query { .. });
     opaque.then(|| schema.run_by(text).always().find_map(|command| refused_change(command, schema))).flatten()
 }
 

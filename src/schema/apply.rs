@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::model::{Column, Policy, QName, Relation, StandsOn};
+use super::model::{Column, Policy, QName, Relation, StandsOn, TypeUser};
 use super::{Links, Schema, refusals, resolve};
 use crate::few::Few;
 use crate::sql::operation::{
@@ -71,7 +71,7 @@ impl Schema {
 
     /// The same of a schema that nobody needs any more: what nobody else shares is changed in its place.
     pub(crate) fn applied(self, operation: &Operation) -> Applied {
-        let mut change = Change { schema: self, touched: Few::new(), problems: Vec::new(), used: None };
+        let mut change = Change { schema: self, touched: Few::new(), problems: Vec::new() };
         change.run(operation);
         Applied { schema: change.schema, touched: change.touched, problems: change.problems }
     }
@@ -82,8 +82,6 @@ pub(super) struct Change {
     pub(super) schema: Schema,
     pub(super) touched: Few<Object>,
     problems: Vec<Problem>,
-    /// The types that something named when relations began to fall.
-    used: Option<BTreeSet<String>>,
 }
 
 impl Change {
@@ -118,8 +116,9 @@ impl Change {
             Operation::CreateType { name, if_not_exists, definition } => {
                 self.create_type(name, *if_not_exists, definition)
             }
-            Operation::DropType { name, if_exists, cascade } => self.drop_type(name, *if_exists, *cascade),
+            Operation::DropType { name, if_exists, cascade, .. } => self.drop_type(name, *if_exists, *cascade),
             Operation::RenameType { name, to } => self.rename_type(name, to),
+            Operation::MoveType { name, to } => self.move_type(name, to),
             Operation::AddEnumLabel { name, label, position, .. } => {
                 self.edit_enum(name, |labels| {
                     if labels.contains(label) {
@@ -165,11 +164,13 @@ impl Change {
                 let runs = condition.as_deref().map(called).unwrap_or_default();
                 let function = function.as_ref().map(|function| self.schema.resolve_function(function));
                 for table in self.with_partitions(&table, firing.each_row) {
+                    let casts = self.schema.cast_to(condition.as_deref());
                     self.edit(&table, |t| {
+                        t.casts.insert(TypeUser::Trigger(name.clone()), casts);
                         t.triggers.insert(name.clone(), true);
                         t.trigger_columns.insert(name.clone(), columns.clone());
                         t.trigger_firings.insert(name.clone(), *firing);
-                        t.transitions.extend(transitions.iter().cloned());
+                        t.transitions.insert(name.clone(), transitions.clone());
                         t.runs.extend(runs.iter().cloned());
                         t.trigger_functions.extend(function.clone().map(|function| (name.clone(), function)));
                     });
@@ -251,6 +252,9 @@ impl Change {
                 };
                 let stands_on = StandsOn {
                     functions: runs.iter().map(|function| self.schema.resolve_function(function)).collect(),
+                    types: self
+                        .schema
+                        .cast_to(statistics.iter().flat_map(|made| made.values.iter().flatten()).map(|v| &**v)),
                     columns: statistics.as_deref().map(on),
                 };
                 self.schema.follow(*kind, name, change, stands_on);
@@ -416,10 +420,7 @@ impl Change {
         self.published(name, |tables| _ = tables.remove(name));
         self.schema.unlink(name, &relation);
         self.drop_readers(|(read, _)| read == name);
-        let schema = &self.schema;
-        if self.used.get_or_insert_with(|| schema.types_in_use()).contains(&name.to_string()) {
-            self.drop_of_type(name);
-        }
+        self.drop_of_type(name);
         if let Some(parent) = relation.parent.as_ref().filter(|parent| self.has_default_partition(parent, name)) {
             self.edit(parent, |parent| parent.default_partition = None);
         }
@@ -534,9 +535,6 @@ impl Change {
                 return;
             }
             self.remove(&name);
-            if together.is_none() {
-                self.drop_functions_of(&name.to_string());
-            }
             // With `CASCADE` the default that counts by it goes, too.
             if let Some((table, column)) = &relation.owned_by {
                 self.lose_default(table, column);
@@ -580,17 +578,21 @@ impl Change {
             });
             return;
         }
-        let Some(relation) = self.schema.relations.get(from).cloned() else {
+        if self.schema.relation(from).is_none() {
             if !if_exists {
                 self.missing(format!("{} {from}", kind.keyword().to_ascii_lowercase()));
             }
             return;
-        };
+        }
         if self.schema.relations.contains_key(&to) || self.schema.index_tables.contains_key(&to) {
             self.touch(from);
             self.exists(format!("relation {to}"));
             return;
         }
+        // So does what names the type of its rows.
+        let users = self.schema.type_users(from);
+        self.types_follow(from, &to, users);
+        let Some(relation) = self.schema.relations.get(from).cloned() else { return };
         let owned = self.owned(from, None);
         let dependents: Vec<_> = self.schema.dependents(from).cloned().collect();
         if let Some(parent) = relation.parent.as_ref().filter(|parent| self.has_default_partition(parent, from)) {
@@ -599,7 +601,6 @@ impl Change {
         self.schema.relations.remove(from);
         self.schema.unlink(from, &relation);
         self.touch(from);
-        self.retype_functions(&from.to_string(), &to.to_string());
         let mut renamed = (*relation).clone();
         redirect(&mut renamed, from, &to);
         self.insert(to.clone(), renamed);
@@ -661,6 +662,7 @@ impl Change {
                 needs: Vec::new(),
                 value: None,
                 calls: Vec::new(),
+                casts: Vec::new(),
                 draws: Vec::new(),
                 holds: found.and_then(|c| c.holds.clone()),
                 computed: false,

@@ -90,10 +90,11 @@ impl Change {
     }
 
     /// Those functions of a name that name a type which goes, and what calls them.
-    pub(super) fn drop_functions_of_type(&mut self, name: &QName, shown: &str) {
+    pub(super) fn drop_functions_of_type(&mut self, name: &QName, of: &QName) {
         self.touched.insert(Object::Function(name.clone()));
+        let shown = of.to_string();
         let mut overloads = self.schema.functions(name).to_vec();
-        overloads.retain(|function| !function.is_of_type(shown));
+        overloads.retain(|function| !self.schema.is_function_of(function, of, &shown));
         if overloads.is_empty() {
             self.drop_triggers_of(name);
             self.drop_callers_of(name);
@@ -216,22 +217,6 @@ impl Change {
         }
     }
 
-    /// What takes or returns rows of a table goes with it.
-    pub(super) fn drop_functions_of(&mut self, row: &str) {
-        let of = |f: &Function| f.is_of_type(row);
-        let concerned: Vec<QName> =
-            self.schema.all_functions().filter(|(_, f)| of(f)).map(|(name, _)| name.clone()).collect();
-        for name in concerned {
-            let left: Vec<Function> = self.schema.functions(&name).iter().filter(|f| !of(f)).cloned().collect();
-            self.touched.insert(Object::Function(name.clone()));
-            if left.is_empty() {
-                self.schema.functions.remove(&name);
-            } else {
-                self.schema.functions.insert(name, Arc::new(left));
-            }
-        }
-    }
-
     /// Arguments and results of a type that bears another name now.
     pub(super) fn retype_functions(&mut self, old: &str, new: &str) {
         let renamed = |text: &str| match text.strip_prefix("setof ") {
@@ -240,7 +225,9 @@ impl Change {
             _ => None,
         };
         let uses = |f: &Function| {
-            renamed(&f.returns).is_some() || f.arguments.iter().any(|(t, _)| renamed(t.as_str()).is_some())
+            renamed(&f.returns).is_some()
+                || f.arguments.iter().any(|(t, _)| renamed(t.as_str()).is_some())
+                || f.outputs.iter().any(|(_, t)| renamed(t.as_str()).is_some())
         };
         let names: Vec<QName> = self
             .schema
@@ -255,7 +242,8 @@ impl Change {
                 if let Some(text) = renamed(&function.returns) {
                     function.returns = text;
                 }
-                for (data_type, _) in &mut function.arguments {
+                let arguments = function.arguments.iter_mut().map(|(data_type, _)| data_type);
+                for data_type in arguments.chain(function.outputs.iter_mut().map(|(_, data_type)| data_type)) {
                     if let Some(text) = renamed(data_type.as_str()) {
                         *data_type = crate::sql::TypeName::canonical(text);
                     }

@@ -395,6 +395,7 @@ impl Change {
                     c.default = default;
                     c.value.clone_from(value);
                     c.calls.clone_from(runs);
+                    c.casts.clear();
                     c.draws = draws;
                 });
                 self.edit(table, |relation| relation.runs.extend(runs.iter().cloned()));
@@ -403,6 +404,7 @@ impl Change {
                 c.default = None;
                 c.value = None;
                 c.calls.clear();
+                c.casts.clear();
                 c.draws.clear();
             }),
             TableChange::SetNotNull { column, name, .. } => {
@@ -551,6 +553,10 @@ impl Change {
                 });
             }
             TableChange::SetLogged { logged } => self.edit(table, |t| t.unlogged = !logged),
+            TableChange::OfType(of) => {
+                let of = of.as_ref().map(|of| self.schema.resolve_type(of));
+                self.edit(table, |t| t.of_type = of);
+            }
             TableChange::ReplicaIdentity(identity) => self.edit(table, |r| r.replica_identity = identity.clone()),
             TableChange::AttachIndex { .. } | TableChange::Owner { .. } | TableChange::Physical { .. } => {
                 self.touch(table)
@@ -695,6 +701,7 @@ impl Change {
             needs: definition.needs.clone(),
             value: definition.value.clone(),
             calls: definition.runs.clone(),
+            casts: Vec::new(),
             draws: self.drawn(&definition.value),
             holds: None,
             computed: false,

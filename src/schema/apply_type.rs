@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::Schema;
 use super::apply::{Change, Object, called};
-use super::model::{Column, QName, TableRule, UserType};
+use super::model::{Column, Index, QName, TableRule, TypeUser, UserType};
 use super::naming;
 use crate::sql::operation::{AttributeChange, DefaultValue, DomainChange, Ident, TableChange, TypeDefinition};
 use crate::sql::query::Expr;
-use crate::sql::{Name, TypeName};
+use crate::sql::{Name, TypeName, types_in};
 
 impl Change {
     pub(super) fn create_type(&mut self, name: &Name, if_not_exists: bool, definition: &TypeDefinition) {
@@ -35,6 +36,7 @@ impl Change {
                     let calls = checks.iter().filter_map(|check| check.condition.as_deref()).flat_map(called).collect();
                     UserType::Domain { base: base.clone(), not_null: *not_null, checks: named, texts, calls }
                 }
+                TypeDefinition::Range(over) => UserType::Range(over.clone()),
                 TypeDefinition::Other => UserType::Other,
             },
         );
@@ -52,52 +54,97 @@ impl Change {
         if !cascade {
             return;
         }
-        // Its tables, columns and functions go with it, and so do domains over it.
-        for table in self.schema.of_type(&name).cloned().collect::<Vec<_>>() {
-            self.remove(&table);
-        }
         self.drop_of_type(&name);
     }
 
-    /// What goes with a type, or with a relation as the type of its rows: columns, defaults and functions, and domains over it.
+    /// What goes with a type, or with a relation as the type of its rows: whatever names it, and what is made of it.
     pub(super) fn drop_of_type(&mut self, name: &QName) {
-        for (table, column) in self.schema.columns_of_type(name) {
-            self.change_table(&table, &TableChange::DropColumn { column, if_exists: true, cascade: true });
+        for (on, user) in self.schema.type_users(name) {
+            self.drop_type_user(&on, user);
         }
-        for (table, column) in self.schema.defaults_of_type(name) {
-            self.change_table(&table, &TableChange::DropDefault { column });
+        let functions = self.schema.functions_of_type(name).map(|(function, _)| function.clone());
+        for function in functions.collect::<BTreeSet<_>>() {
+            self.drop_functions_of_type(&function, name);
         }
         let shown = name.to_string();
-        for (table, check) in self.schema.checks_of_type(name) {
-            self.edit(&table, |relation| _ = relation.constraints.remove(&check));
+        self.schema.objects_lose_type(name);
+        let of = |definition: &UserType| definition.parts().any(|part| part.base() == shown);
+        let checked = |definition: &UserType| !checks_of(definition, name, &self.schema).is_empty();
+        let made = self.schema.user_types().filter(|(_, definition)| of(definition) || checked(definition));
+        for made in made.map(|(made, _)| made.clone()).collect::<Vec<_>>() {
+            let Some(definition) = self.schema.user_type(&made).cloned() else { continue };
+            let named = Name::qualified(made.schema.clone(), made.name.clone());
+            match &definition {
+                UserType::Composite(attributes) => {
+                    for (attribute, _) in attributes.iter().filter(|(_, of)| of.base() == shown) {
+                        self.alter_composite(&named, &AttributeChange::Drop { attribute: attribute.clone() });
+                    }
+                }
+                UserType::Domain { base, .. } if base.base() != shown => {
+                    for check in checks_of(&definition, name, &self.schema) {
+                        self.alter_domain(&named, &DomainChange::DropCheck { name: check, if_exists: true });
+                    }
+                }
+                _ => self.drop_type(&named, true, true),
+            }
         }
-        let functions = self.schema.all_functions().filter(|(_, function)| function.is_of_type(&shown));
-        for function in functions.map(|(function, _)| function.clone()).collect::<BTreeSet<_>>() {
-            self.drop_functions_of_type(&function, &shown);
+    }
+
+    /// What names a type that goes, and what goes with that.
+    fn drop_type_user(&mut self, on: &QName, user: TypeUser) {
+        // It may have gone with another one.
+        if self.schema.relation(on).is_none() {
+            return;
         }
-        let over = |definition: &UserType| matches!(definition, UserType::Domain { base, .. } if base.base() == shown);
-        let domains = self.schema.user_types().filter(|(_, definition)| over(definition));
-        for domain in domains.map(|(other, _)| other.clone()).collect::<Vec<_>>() {
-            self.drop_type(&Name::qualified(domain.schema, domain.name), true, true);
+        match user {
+            TypeUser::Whole => self.remove(on),
+            TypeUser::Column(column) => {
+                self.change_table(on, &TableChange::DropColumn { column, if_exists: true, cascade: true });
+            }
+            TypeUser::Default(column) => self.change_table(on, &TableChange::DropDefault { column }),
+            TypeUser::Constraint(name) => self.edit(on, |relation| _ = relation.constraints.remove(&name)),
+            TypeUser::Index(name) => {
+                self.edit(on, |relation| _ = relation.constraints.remove(&name));
+                self.drop_index(on, &name);
+            }
+            TypeUser::Policy(name) => self.edit(on, |relation| _ = relation.policies.remove(&name)),
+            TypeUser::Rule(name) => self.edit(on, |relation| relation.drop_rule(&name)),
+            TypeUser::Trigger(name) => self.edit(on, |relation| _ = relation.drop_trigger(&name)),
         }
     }
 
     pub(super) fn rename_type(&mut self, name: &Name, to: &Ident) {
         let from = self.schema.resolve_type(name);
-        let target = QName { schema: from.schema.clone(), name: to.clone() };
+        self.name_type(&from, QName { schema: from.schema.clone(), name: to.clone() });
+    }
+
+    pub(super) fn move_type(&mut self, name: &Name, to: &Ident) {
+        let from = self.schema.resolve_type(name);
+        self.name_type(&from, QName { schema: to.clone(), name: from.name.clone() });
+    }
+
+    /// Gives a type another name, which whatever names it follows.
+    fn name_type(&mut self, from: &QName, target: QName) {
         self.touched.insert(Object::Type(from.clone()));
         self.touched.insert(Object::Type(target.clone()));
-        let Some(definition) = self.schema.types.remove(&from) else {
+        let users = self.schema.type_users(from);
+        let Some(definition) = self.schema.types.get(from).cloned() else {
             self.missing(format!("type {from}"));
             return;
         };
-        self.schema.types.insert(target.clone(), definition);
-        // Whatever names a type follows its new name.
+        self.types_follow(from, &target, users);
+        self.schema.types.remove(from);
+        self.schema.types.insert(target, definition);
+    }
+
+    /// Gives a type, or a relation as one, another name in whatever names it. Called while it bears its old name.
+    pub(super) fn types_follow(&mut self, from: &QName, target: &QName, users: Vec<(QName, TypeUser)>) {
         let old = from.to_string();
         let new = target.to_string();
         let renamed =
             |of: &TypeName| (of.base() == old).then(|| TypeName::canonical(of.as_str().replacen(&old, &new, 1)));
         self.retype_functions(&old, &new);
+        self.schema.objects_follow_type(from, target);
         let holders = self.schema.user_types().filter(|(_, made)| made.parts().any(|part| part.base() == old));
         for holder in holders.map(|(holder, _)| holder.clone()).collect::<Vec<_>>() {
             let Some(mut made) = self.schema.user_type(&holder).cloned() else { continue };
@@ -107,44 +154,80 @@ impl Change {
                         *of = renamed(of).unwrap_or_else(|| of.clone());
                     }
                 }
-                UserType::Domain { base, .. } => *base = renamed(base).unwrap_or_else(|| base.clone()),
+                UserType::Domain { base, .. } | UserType::Range(base) => {
+                    *base = renamed(base).unwrap_or_else(|| base.clone());
+                }
                 UserType::Enum(_) | UserType::Other => {}
             }
             self.schema.types.insert(holder, Arc::new(made));
         }
-        let tables: Vec<QName> = self.schema.of_type(&from).cloned().collect();
-        for table in tables {
-            self.edit(&table, |relation| relation.of_type = Some(target.clone()));
-        }
-        for (table, column) in self.schema.defaults_of_type(&from) {
-            self.edit(&table, |relation| {
-                let columns = relation.columns.iter_mut().filter(|c| c.name == column);
-                columns.for_each(|column| {
-                    column.value = column.value.as_deref().map(|value| Arc::new(retyped(value, &renamed)))
-                });
-            });
-        }
-        for (table, check) in self.schema.checks_of_type(&from) {
-            self.edit(&table, |relation| {
-                if let Some(TableRule::Check { expression, .. }) =
-                    relation.constraints.get_mut(&check).map(|c| &mut c.kind)
-                {
-                    *expression = expression.replace(&format!("::{old}"), &format!("::{new}")).into();
+        let checked = self.schema.user_types().filter_map(|(domain, definition)| {
+            let mut definition = definition.clone();
+            let UserType::Domain { texts, .. } = &mut definition else { return None };
+            let mut any = false;
+            for text in texts.values_mut() {
+                if let Some(new) = self.schema.rewritten(text, from, target) {
+                    (any, *text) = (true, new);
                 }
-            });
+            }
+            any.then(|| (domain.clone(), definition))
+        });
+        for (domain, definition) in checked.collect::<Vec<_>>() {
+            self.schema.insert_type(domain, definition);
         }
-        let users: Vec<_> = self
-            .schema
-            .relations()
-            .filter(|(_, r)| r.columns.iter().any(|c| c.data_type.as_ref().is_some_and(|t| t.base() == old)))
-            .map(|(name, _)| name.clone())
-            .collect();
-        for user in users {
-            self.edit(&user, |relation| {
-                for column in relation.columns.iter_mut() {
-                    if let Some(data_type) = column.data_type.as_mut().filter(|t| t.base() == old) {
-                        *data_type = crate::sql::TypeName::canonical(data_type.as_str().replacen(&old, &new, 1));
+        let schema = self.schema.clone();
+        let rewritten = |text: &mut Ident| {
+            if let Some(new) = schema.rewritten(text, from, target) {
+                *text = new;
+            }
+        };
+        for (on, user) in users {
+            self.edit(&on, |relation| {
+                if let Some(types) = relation.casts.get_mut(&user)
+                    && types.remove(from)
+                {
+                    types.insert(target.clone());
+                }
+                match &user {
+                    TypeUser::Whole => {
+                        if relation.of_type.as_ref() == Some(from) {
+                            relation.of_type = Some(target.clone());
+                        }
+                        for column in relation.columns.iter_mut() {
+                            column.data_type =
+                                column.data_type.as_ref().map(|of| renamed(of).unwrap_or_else(|| of.clone()));
+                        }
                     }
+                    TypeUser::Column(name) | TypeUser::Default(name) => {
+                        for column in relation.columns.iter_mut().filter(|column| column.name == *name) {
+                            if let TypeUser::Column(_) = user {
+                                column.data_type =
+                                    column.data_type.as_ref().map(|of| renamed(of).unwrap_or_else(|| of.clone()));
+                            }
+                            column.casts.iter_mut().filter(|of| *of == from).for_each(|of| *of = target.clone());
+                            column.value = column.value.take().map(|mut value| {
+                                retype(Arc::make_mut(&mut value), &renamed);
+                                value
+                            });
+                        }
+                    }
+                    TypeUser::Constraint(name) => {
+                        if let Some(TableRule::Check { expression, .. }) =
+                            relation.constraints.get_mut(name).map(|constraint| &mut constraint.kind)
+                        {
+                            rewritten(expression);
+                        }
+                    }
+                    TypeUser::Index(name) => {
+                        if let Some(index) = relation.indexes.get_mut(name) {
+                            let Index { expressions, predicate, .. } = &mut **index;
+                            expressions.iter_mut().chain(predicate).for_each(rewritten);
+                        }
+                    }
+                    TypeUser::Policy(name) => {
+                        relation.policies.get_mut(name).into_iter().for_each(|policy| rewritten(&mut policy.text));
+                    }
+                    TypeUser::Rule(_) | TypeUser::Trigger(_) => {}
                 }
             });
         }
@@ -271,12 +354,19 @@ fn domain_check(written: Option<&Ident>, domain: &str, taken: &BTreeMap<Ident, b
     written.cloned().unwrap_or_else(|| naming::free_name(domain, None, "check", |name| taken.contains_key(name)))
 }
 
-/// A value whose casts, as far as they stand around it, name their types as these are called now.
-fn retyped(value: &Expr, renamed: &impl Fn(&TypeName) -> Option<TypeName>) -> Expr {
-    match value {
-        Expr::Cast(inner, to, at) => {
-            Expr::Cast(Box::new(retyped(inner, renamed)), renamed(to).unwrap_or_else(|| to.clone()), *at)
-        }
-        other => other.clone(),
+/// The checks of a domain that cast to a type.
+pub(super) fn checks_of(definition: &UserType, name: &QName, schema: &Schema) -> Vec<Ident> {
+    let UserType::Domain { texts, .. } = definition else { return Vec::new() };
+    let casts = |text: &Ident| types_in(text).iter().any(|(of, _)| schema.type_meant(of) == *name);
+    texts.iter().filter(|(_, text)| casts(text)).map(|(check, _)| check.clone()).collect()
+}
+
+/// Makes the casts of a value name their types as these are called now.
+fn retype(value: &mut Expr, renamed: &impl Fn(&TypeName) -> Option<TypeName>) {
+    if let Expr::Cast(_, to, _) = value
+        && let Some(new) = renamed(to)
+    {
+        *to = new;
     }
+    value.parts_mut().into_iter().for_each(|part| retype(part, renamed));
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::apply::Change;
-use super::model::{Column, QName, Relation};
+use super::model::{Column, QName, Relation, TypeUser};
 use super::{Schema, refusals, resolve};
 use crate::shared::Shared;
 use crate::sql::operation::{CreateView, Ident, RelationKind, RuleBody, RuleChange, RuleEvent, RuleVerb};
@@ -57,6 +57,8 @@ impl Change {
         relation.reads = view.query.reads.iter().map(|read| self.schema.resolve(read)).collect();
         relation.read_columns = uses.reads.into_keys().collect();
         relation.grouped = uses.grouped.into_keys().collect();
+        let casts = view.query.types.iter().map(|of| self.schema.type_shown(&of.base())).collect();
+        relation.casts.insert(TypeUser::Whole, casts);
         relation.simple = view.query.simple;
         relation.body = Some(Arc::clone(&view.body));
         relation.read_only = self.is_read_only(&relation);
@@ -123,9 +125,12 @@ impl Change {
         match &change.verb {
             RuleVerb::Made(body) => {
                 let reads = resolve::done_by_rule(body, &on, &self.schema);
+                let mut casts = self.schema.cast_to(body.condition.as_deref());
+                casts.extend(body.types.iter().map(|of| self.schema.type_shown(&of.base())));
                 let replaces = is_view && body.instead && !body.conditional && body.event != RuleEvent::Select;
                 self.edit(&on, |relation| {
                     relation.rule_reads.insert(name.clone(), reads);
+                    relation.casts.insert(TypeUser::Rule(name.clone()), casts);
                     relation.rules.insert(name.clone(), (Arc::new(body.clone()), true));
                     relation.instead.remove(&name);
                     if replaces {
@@ -140,11 +145,7 @@ impl Change {
                     relation.rules.get_mut(&name).into_iter().for_each(|rule| rule.1 = enabled);
                 });
             }
-            RuleVerb::Gone => self.edit(&on, |relation| {
-                relation.rule_reads.remove(&name);
-                relation.rules.remove(&name);
-                relation.instead.remove(&name);
-            }),
+            RuleVerb::Gone => self.edit(&on, |relation| relation.drop_rule(&name)),
         }
         self.views_above(&on);
     }
@@ -254,4 +255,29 @@ fn not_kept(old: &Relation, new: &Relation) -> Option<Ident> {
     let mut columns = old.columns.iter().enumerate();
     let lost = columns.find(|(i, was)| !new.columns.get(*i).is_some_and(|is| keeps(was, is)));
     lost.map(|(_, was)| was.name.clone())
+}
+
+impl Schema {
+    /// The materialized view without rows that whoever reads a relation reads: itself, or one behind views.
+    pub(crate) fn unfilled_behind<'a>(&'a self, name: &'a QName) -> Option<&'a QName> {
+        let relation = self.relation(name)?;
+        if relation.unfilled {
+            return Some(name);
+        }
+        if relation.kind != RelationKind::View {
+            return None;
+        }
+        let (mut open, mut seen): (Vec<&QName>, Vec<&QName>) = (relation.reads.iter().collect(), vec![name]);
+        while let Some(next) = open.pop() {
+            let Some(read) = self.relation(next) else { continue };
+            if read.unfilled {
+                return Some(next);
+            }
+            if read.kind == RelationKind::View && !seen.contains(&next) {
+                seen.push(next);
+                open.extend(&read.reads);
+            }
+        }
+        None
+    }
 }

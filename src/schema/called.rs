@@ -8,14 +8,17 @@ use super::model::{Function, QName};
 use super::resolve::{body_problems, other_result};
 use crate::sql::body::{self, Body};
 use crate::sql::lex::{Lexeme, TokenKind, lexemes};
+use crate::sql::operation::Ident;
 use crate::sql::query::{Command, Expr};
-use crate::sql::{Name, Operation, read_query};
+use crate::sql::{Name, Operation, called_in, read_query};
 
 /// What runs with a statement.
 #[derive(Debug, Default)]
 pub(crate) struct Run<'s> {
     /// The bodies, those that are called by others last.
     bodies: Vec<Cow<'s, Body>>,
+    /// The names that its functions mention.
+    mentions: BTreeSet<Ident>,
     /// Whether they do nothing but read and write rows.
     pub(crate) only_rows: bool,
 }
@@ -28,6 +31,11 @@ impl Run<'_> {
         queries.filter(|query| query.always).map(|query| &query.command)
     }
 
+    /// The names that its functions mention.
+    pub(crate) fn mentions(&self) -> impl Iterator<Item = &Ident> {
+        self.mentions.iter()
+    }
+
     /// All statements.
     pub(crate) fn commands(&self) -> impl Iterator<Item = &Command> {
         self.bodies.iter().flat_map(|body| &body.queries).map(|query| &query.command)
@@ -37,7 +45,7 @@ impl Run<'_> {
 impl Schema {
     /// What runs with a statement that calls something.
     pub(crate) fn run_by(&self, statement: &str) -> Run<'_> {
-        let mut run = Run { bodies: Vec::new(), only_rows: true };
+        let mut run = Run { only_rows: true, ..Run::default() };
         let called: Vec<QName> = match block(statement) {
             Some(text) => {
                 let block = body::read("plpgsql", &text);
@@ -48,6 +56,14 @@ impl Schema {
             }
             None => match read_query(statement.trim_end().trim_end_matches(';')) {
                 Ok(Command::Call(Expr::Call(call))) => vec![self.resolve_function(&call.name)],
+                Ok(Command::Select(_)) => {
+                    // What it calls for rows is called for none, perhaps.
+                    run.bodies.push(Cow::Owned(Body::default()));
+                    let called = called_in(statement);
+                    let own = self.own(&called);
+                    run.only_rows = called.iter().all(|name| own.iter().any(|own| own.name == *name));
+                    own
+                }
                 _ => return Run::default(),
             },
         };
@@ -56,6 +72,7 @@ impl Schema {
             for function in found {
                 let body = function.source.body();
                 let read = matches!(function.source.language(), "sql" | "plpgsql");
+                run.mentions.extend(function.mentions.iter().cloned());
                 run.only_rows &= read && !body.makes && !body.dynamic;
                 run.bodies.push(Cow::Borrowed(body));
             }
@@ -75,7 +92,7 @@ impl Schema {
     }
 
     /// The functions that bear one of these names.
-    fn own(&self, names: &[crate::sql::operation::Ident]) -> Vec<QName> {
+    fn own(&self, names: &[Ident]) -> Vec<QName> {
         let named = names.iter().map(|name| self.resolve_function(&Name::bare(name.clone())));
         named.filter(|name| !self.functions(name).is_empty()).collect()
     }
@@ -103,17 +120,10 @@ fn block(statement: &str) -> Option<String> {
     let mut body = None;
     while let Some(piece) = pieces.next() {
         match piece.kind {
-            TokenKind::Text if body.is_none() => body = Some(unquoted(piece.text)),
+            TokenKind::Text if body.is_none() => body = body::unquoted(piece.text),
             TokenKind::Word if piece.is("language") => _ = pieces.next().filter(|language| language.is("plpgsql"))?,
             _ => {}
         }
     }
     body
-}
-
-fn unquoted(text: &str) -> String {
-    match text.strip_prefix('$').and_then(|rest| rest.split_once('$')) {
-        Some((tag, rest)) => rest.strip_suffix(&format!("${tag}$")).unwrap_or(rest).to_owned(),
-        None => text.trim_matches('\'').replace("''", "'"),
-    }
 }

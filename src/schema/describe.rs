@@ -104,7 +104,7 @@ fn type_line(name: &QName, definition: &UserType) -> String {
             format!("type {name} composite ({})", attributes.join(", "))
         }
         UserType::Domain { base, .. } => format!("type {name} domain of {base}"),
-        UserType::Other => format!("type {name}"),
+        UserType::Range(_) | UserType::Other => format!("type {name}"),
     }
 }
 

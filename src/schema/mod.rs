@@ -40,7 +40,8 @@ pub(crate) use apply::searched;
 pub use apply::{Applied, Object, Problem};
 use model::StandsOn;
 pub use model::{
-    Column, Constraint, Function, Index, Policy, Publication, PublishedTables, QName, Relation, TableRule, UserType,
+    Column, Constraint, Function, Index, Policy, Publication, PublishedTables, QName, Relation, TableRule, TypeUser,
+    UserType,
 };
 pub use patch::Patch;
 pub(crate) use refusals::{Caller, clauses_refused, is_built_in, is_collated, placed};
@@ -61,6 +62,8 @@ pub struct Content {
     dependents: OrdMap<QName, Arc<BTreeSet<QName>>>,
     /// Sequences owned by, and partitions of, a table: they go with it.
     owned: OrdMap<QName, Arc<BTreeSet<QName>>>,
+    /// What names a type, by the name of that without its schema.
+    typed: OrdMap<Ident, Arc<BTreeSet<QName>>>,
     types: OrdMap<QName, Arc<UserType>>,
     functions: OrdMap<QName, Arc<Vec<Function>>>,
     namespaces: OrdSet<Ident>,
@@ -105,6 +108,7 @@ impl Default for Content {
             constraint_names: OrdMap::new(),
             dependents: OrdMap::new(),
             owned: OrdMap::new(),
+            typed: OrdMap::new(),
             types: OrdMap::new(),
             functions: OrdMap::new(),
             namespaces: OrdSet::unit("public".into()),
@@ -143,6 +147,7 @@ impl Schema {
             constraint_names,
             dependents,
             owned,
+            typed,
             types,
             functions,
             namespaces,
@@ -160,6 +165,7 @@ impl Schema {
                 && constraint_names.ptr_eq(&other.constraint_names)
                 && dependents.ptr_eq(&other.dependents)
                 && owned.ptr_eq(&other.owned)
+                && typed.ptr_eq(&other.typed)
                 && types.ptr_eq(&other.types)
                 && functions.ptr_eq(&other.functions)
                 && namespaces.ptr_eq(&other.namespaces)
@@ -240,6 +246,15 @@ impl Schema {
         let (schema, name) = base.split_once('.').unwrap_or(("public", &base));
         let name = QName::new(schema.trim_matches('"'), name.trim_matches('"'));
         Some((name.clone(), self.user_type(&name)?)).filter(|_| !data_type.is_array())
+    }
+
+    /// A type and, if it is a domain, what that is over, and so on.
+    pub(crate) fn domains_of<'a>(&'a self, data_type: &'a TypeName) -> impl Iterator<Item = &'a TypeName> {
+        let below = |of: &&'a TypeName| match self.user_type_named(of.as_str()) {
+            Some(UserType::Domain { base, .. }) => Some(base),
+            _ => None,
+        };
+        std::iter::successors(Some(data_type), move |of| below(of)).take(8)
     }
 
     /// The type below domains.
@@ -435,6 +450,30 @@ impl Schema {
         Some(format!("{} {}", key.0.words(), key.1).trim_end().to_owned())
     }
 
+    /// What else was made with a cast to a type, in words.
+    pub(crate) fn object_of_type(&self, name: &QName) -> Option<String> {
+        let mut objects = self.objects.iter().flatten();
+        let (key, _) = objects.find(|(_, stands)| stands.types.contains(name))?;
+        Some(format!("{} {}", key.0.words(), key.1))
+    }
+
+    /// What casts to a type goes with it.
+    fn objects_lose_type(&mut self, name: &QName) {
+        if self.object_of_type(name).is_some() {
+            self.follow_changes(|stands| (!stands.types.contains(name)).then(|| stands.clone()));
+        }
+    }
+
+    /// What casts to a type follows its name.
+    fn objects_follow_type(&mut self, from: &QName, to: &QName) {
+        if self.object_of_type(from).is_some() {
+            let named = |of: &QName| if of == from { to.clone() } else { of.clone() };
+            self.follow_changes(|stands| {
+                Some(StandsOn { types: stands.types.iter().map(named).collect(), ..stands.clone() })
+            });
+        }
+    }
+
     /// Whether an aggregate of this name was made.
     pub(crate) fn has_aggregate(&self, name: &Name) -> bool {
         let is =
@@ -496,6 +535,12 @@ impl Schema {
     pub(crate) fn children<'a>(&'a self, name: &'a QName) -> impl Iterator<Item = &'a QName> {
         let owned = self.owned.get(name).into_iter().flat_map(|set| set.iter());
         owned.filter(|child| self.relation(child).is_some_and(|r| r.parent.as_ref() == Some(name)))
+    }
+
+    /// The sequences that a table owns.
+    pub(crate) fn counters_of(&self, table: &QName) -> impl Iterator<Item = &QName> {
+        let owned = self.owned.get(table).into_iter().flat_map(|set| set.iter());
+        owned.filter(|counter| self.relation(counter).is_some_and(|r| r.kind == RelationKind::Sequence))
     }
 
     /// What a relation is a partition of, or inherits from, the nearest first.
@@ -726,7 +771,7 @@ impl Schema {
         for constraint in new.constraints.iter().filter(|constraint| !old.constraints.contains(constraint)) {
             self.link_constraint(name, constraint);
         }
-        if old.targets != new.targets || old.owners != new.owners {
+        if old.targets != new.targets || old.owners != new.owners || old.types != new.types {
             self.unlink_others(name, old);
             self.link_others(name, new);
         }
@@ -769,6 +814,9 @@ impl Schema {
         for owner in &links.owners {
             add(&mut self.owned, owner, name);
         }
+        for of in &links.types {
+            add(&mut self.typed, of, name);
+        }
     }
 
     fn unlink_others(&mut self, name: &QName, links: &Links) {
@@ -777,6 +825,9 @@ impl Schema {
         }
         for owner in &links.owners {
             remove(&mut self.owned, owner, name);
+        }
+        for of in &links.types {
+            remove(&mut self.typed, of, name);
         }
     }
 }
@@ -804,6 +855,8 @@ struct Links {
     targets: Vec<QName>,
     /// What it goes with.
     owners: Vec<QName>,
+    /// The names of the types that it names, without their schemas.
+    types: BTreeSet<Ident>,
 }
 
 impl Links {
@@ -822,15 +875,16 @@ impl Links {
                 .collect(),
             targets: targets.chain(&relation.reads).cloned().collect(),
             owners: relation.owned_by.iter().map(|(owner, _)| owner).chain(&relation.parent).cloned().collect(),
+            types: relation.types(),
         }
     }
 }
 
-fn add(map: &mut OrdMap<QName, Arc<BTreeSet<QName>>>, key: &QName, value: &QName) {
+fn add<K: Ord + Clone>(map: &mut OrdMap<K, Arc<BTreeSet<QName>>>, key: &K, value: &QName) {
     Arc::make_mut(map.entry(key.clone()).or_default()).insert(value.clone());
 }
 
-fn remove(map: &mut OrdMap<QName, Arc<BTreeSet<QName>>>, key: &QName, value: &QName) {
+fn remove<K: Ord + Clone>(map: &mut OrdMap<K, Arc<BTreeSet<QName>>>, key: &K, value: &QName) {
     if let Some(set) = map.get_mut(key) {
         Arc::make_mut(set).remove(value);
         if set.is_empty() {

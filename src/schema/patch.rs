@@ -122,7 +122,7 @@ fn merged(current: &Relation, was: &Relation, is: &Relation) -> Relation {
     parts(&mut next.rule_reads, &was.rule_reads, &is.rule_reads);
     parts(&mut next.rules, &was.rules, &is.rules);
     parts(&mut next.policies, &was.policies, &is.policies);
-    next.transitions.extend(is.transitions.iter().cloned());
+    parts(&mut next.transitions, &was.transitions, &is.transitions);
     next.grants.retain(|grant| !was.grants.contains(grant) || is.grants.contains(grant));
     next.grants.extend(is.grants.difference(&was.grants).cloned());
     // The rest is one thing each.

@@ -24,6 +24,11 @@ impl BodySource {
         Self { language, text, body: OnceLock::new(), whole_rows: OnceLock::new() }
     }
 
+    /// The text.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The language.
     pub fn language(&self) -> &str {
         &self.language
@@ -46,6 +51,14 @@ impl PartialEq for BodySource {
     fn eq(&self, other: &Self) -> bool {
         self.language == other.language && self.text == other.text
     }
+}
+
+/// What a quoted text says; `None`: it is one with escapes or bits.
+pub(crate) fn unquoted(text: &str) -> Option<String> {
+    if let Some((tag, rest)) = text.strip_prefix('$').and_then(|rest| rest.split_once('$')) {
+        return Some(rest.strip_suffix(&format!("${tag}$")).unwrap_or(rest).to_owned());
+    }
+    Some(text.strip_prefix('\'')?.strip_suffix('\'')?.replace("''", "'"))
 }
 
 /// What a body does.
@@ -432,7 +445,16 @@ impl<'a> Reader<'a> {
             let harmless = ["debug", "log", "info", "notice", "warning"];
             self.body.raises |= !pieces.get(1).is_some_and(|piece| piece.is_any(&harmless));
         } else if first.is("execute") {
-            self.body.dynamic = true;
+            // A text that stands there is known; one that is put together is not.
+            let text = pieces.get(1).filter(|piece| piece.kind == TokenKind::Text && pieces.len() == 2);
+            let written = text.and_then(|piece| read_query(&unquoted(piece.text)?).ok());
+            match written.filter(|command| !matches!(command, Command::Other { .. })) {
+                Some(command) => {
+                    let always = self.depth == 0;
+                    self.body.queries.push(BodyQuery { always, ..BodyQuery::new(command, false) });
+                }
+                None => self.body.dynamic = true,
+            }
         } else if first.is_any(&[
             "null", "exit", "continue", "open", "fetch", "close", "move", "get", "call", "commit", "rollback",
         ]) {

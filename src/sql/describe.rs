@@ -39,11 +39,12 @@ pub(crate) fn describe(operation: &Operation) -> (String, String) {
             name,
             match definition {
                 TypeDefinition::Enum(_) => "CREATE TYPE (enum)",
-                TypeDefinition::Composite(_) | TypeDefinition::Other => "CREATE TYPE",
+                TypeDefinition::Composite(_) | TypeDefinition::Range(_) | TypeDefinition::Other => "CREATE TYPE",
                 TypeDefinition::Domain { .. } => "CREATE DOMAIN",
             },
         ),
         Operation::DropType { name, .. } => words(name, "DROP TYPE"),
+        Operation::MoveType { name, to } => (name.to_string(), format!("SET SCHEMA OF TYPE TO {to}")),
         Operation::RenameType { name, to } => (name.to_string(), format!("RENAME TYPE TO {to}")),
         Operation::AddEnumLabel { name, label, .. } => (name.to_string(), format!("ADD VALUE '{label}'")),
         Operation::RenameEnumLabel { name, from, to } => (name.to_string(), format!("RENAME VALUE '{from}' TO '{to}'")),
@@ -171,6 +172,8 @@ fn table_change(table: &str, change: &TableChange) -> (String, String) {
             whole(format!("{} {parent}", if *attach { "INHERIT" } else { "NO INHERIT" }))
         }
         TableChange::SetLogged { logged } => whole(if *logged { "SET LOGGED" } else { "SET UNLOGGED" }.into()),
+        TableChange::OfType(Some(of)) => whole(format!("OF {of}")),
+        TableChange::OfType(None) => whole("NOT OF".into()),
         TableChange::ReplicaIdentity(_) => whole("REPLICA IDENTITY".into()),
         TableChange::Physical { what, .. } => whole(format!("SET {what}")),
     }

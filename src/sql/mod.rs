@@ -269,6 +269,55 @@ pub(crate) fn called_in(text: &str) -> Vec<operation::Ident> {
     called.filter_map(|pair| name(&pair[0])).collect()
 }
 
+/// The types that an expression names, as it casts to them, in order, each with where its name stands: `e::t`, `CAST(e AS t)`, `t 'text'`.
+pub(crate) fn types_in(text: &str) -> Vec<(Name, std::ops::Range<usize>)> {
+    use lex::{Lexeme, TokenKind};
+    // Most expressions cast nothing.
+    let casts = || text.as_bytes().windows(4).any(|four| four.eq_ignore_ascii_case(b"cast"));
+    if !text.contains("::") && !text.contains('\'') && !casts() {
+        return Vec::new();
+    }
+    let pieces: Vec<_> = lex::lexemes(text).filter(Lexeme::solid).collect();
+    let part = |at: usize| {
+        let piece = pieces.get(at)?;
+        match piece.kind {
+            TokenKind::Word => Some(piece.text.to_lowercase().into()),
+            TokenKind::Name => Some(piece.text.trim_matches('"').replace("\"\"", "\"").into()),
+            _ => None,
+        }
+    };
+    let dotted = |at: usize| pieces.get(at).is_some_and(|piece| piece.symbol("."));
+    let name = |at: usize| {
+        let first: operation::Ident = part(at)?;
+        match part(at + 2).filter(|_| dotted(at + 1)) {
+            Some(second) => Some((Name { schema: Some(first), name: second }, pieces[at].at..pieces[at + 2].end())),
+            None => Some((Name { schema: None, name: first }, pieces[at].at..pieces[at].end())),
+        }
+    };
+    // Whether each parenthesis that is open is one of `CAST (`.
+    let mut open = Vec::new();
+    let mut found = Vec::new();
+    for (at, piece) in pieces.iter().enumerate() {
+        let before = at.checked_sub(1).and_then(|before| pieces.get(before));
+        match piece.kind {
+            TokenKind::Symbol if piece.text == "(" => open.push(before.is_some_and(|before| before.is("cast"))),
+            TokenKind::Symbol if piece.text == ")" => _ = open.pop(),
+            TokenKind::Symbol if piece.text == "::" => found.extend(name(at + 1)),
+            TokenKind::Word if piece.is("as") && open.last() == Some(&true) => found.extend(name(at + 1)),
+            TokenKind::Text => {
+                let start = if at > 2 && dotted(at - 2) && part(at - 3).is_some() {
+                    at.checked_sub(3)
+                } else {
+                    at.checked_sub(1)
+                };
+                found.extend(start.and_then(name));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
 /// Where the first such keyword of a statement ends, for an edit of its text.
 pub(crate) fn end_of_word(statement: &str, word: &str) -> Option<usize> {
     parse::Tokens::read(statement).ok()?.end_of_word(word)

@@ -106,10 +106,19 @@ pub enum Operation {
     DropType {
         /// Which one.
         name: Name,
+        /// All that its statement names.
+        together: Vec<Name>,
         /// `IF EXISTS`
         if_exists: bool,
         /// `CASCADE`
         cascade: bool,
+    },
+    /// `ALTER TYPE … SET SCHEMA`
+    MoveType {
+        /// Which one.
+        name: Name,
+        /// The new schema.
+        to: Ident,
     },
     /// `ALTER TYPE … RENAME TO`
     RenameType {
@@ -469,6 +478,8 @@ pub struct QueryShape {
     pub star: bool,
     /// The functions it calls.
     pub calls: Vec<Name>,
+    /// The types that it casts to.
+    pub types: Vec<TypeName>,
     /// Names of what is not a relation: `WITH` queries and subqueries.
     pub inner: Vec<Ident>,
     /// Whether a query anywhere inside has `*` in its output, so that `inner` names can hand on columns that nothing mentions.

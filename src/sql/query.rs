@@ -56,6 +56,15 @@ pub enum Command {
         /// Whether it is `TRUNCATE`.
         truncates: bool,
     },
+    /// `REFRESH MATERIALIZED VIEW`
+    Refresh {
+        /// The view.
+        view: Placed<Name>,
+        /// `CONCURRENTLY`
+        concurrently: bool,
+        /// `WITH NO DATA`
+        empties: bool,
+    },
     /// Nothing that names anything of the schema (`SET`, `BEGIN`), or nothing that is understood.
     Other {
         /// Whether it is known to need nothing.
@@ -454,6 +463,44 @@ impl Expr {
                 operand.as_deref().into_iter().chain(branches).chain(otherwise.as_deref()).collect()
             }
             Self::Subscript(inner, bounds, _) => std::iter::once(&**inner).chain(bounds).collect(),
+        }
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn parts_mut(&mut self) -> Vec<&mut Self> {
+        match self {
+            Self::Column(..)
+            | Self::Parameter(_)
+            | Self::Text(..)
+            | Self::Number(_)
+            | Self::Bool
+            | Self::Null
+            | Self::Default
+            | Self::ArrayOf(_)
+            | Self::Scalar(_)
+            | Self::Exists(_)
+            | Self::Opaque => Vec::new(),
+            Self::Cast(inner, ..) | Self::Field(inner, ..) => vec![inner],
+            Self::Call(call) => {
+                let Call { arguments, beside, over, .. } = &mut **call;
+                arguments.iter_mut().chain(beside).chain(over).collect()
+            }
+            Self::Operator(_, left, right, _) => left.as_deref_mut().into_iter().chain([&mut **right]).collect(),
+            Self::Quantified(_, left, right, _) => vec![left, right],
+            Self::In(left, list, _) => std::iter::once(&mut **left).chain(list).collect(),
+            Self::And(parts)
+            | Self::Logic(parts)
+            | Self::Test(parts)
+            | Self::Common(_, parts, _)
+            | Self::Array(parts, _)
+            | Self::Row(parts)
+            | Self::Typed(_, parts)
+            | Self::Unknown(parts) => parts.iter_mut().collect(),
+            Self::Case { operand, branches, otherwise, .. } => {
+                let branches = branches.iter_mut().flat_map(|(when, then)| [when, then]);
+                operand.as_deref_mut().into_iter().chain(branches).chain(otherwise.as_deref_mut()).collect()
+            }
+            Self::Subscript(inner, bounds, _) => std::iter::once(&mut **inner).chain(bounds).collect(),
         }
     }
 

@@ -4,6 +4,7 @@
 use super::name::Name;
 use super::operation::Ident;
 use super::query::{Command, Kept};
+use super::types::TypeName;
 
 /// A statement on a rule.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,6 +49,8 @@ pub struct RuleBody {
     pub returning: bool,
     /// What it does, as far as it is read.
     pub actions: Vec<Command>,
+    /// The types that it casts to.
+    pub types: Vec<TypeName>,
 }
 
 /// The statements that a rule is about.

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     AccessExpr, Expr, Function, GroupByExpr, ObjectName, Query, Select, SelectItem, SelectItemQualifiedWildcardKind,
-    SetExpr, Statement, TableFactor, TrimWhereField, Visit, Visitor,
+    SetExpr, Statement, TableFactor, TrimWhereField, TypedString, Visit, Visitor,
 };
 
 use super::ast::{fold, last, lower_name};
@@ -351,6 +351,12 @@ impl Visitor for Walker {
                 }
             }
             Expr::Function(Function { name, .. }) => self.call(lower_name(name)),
+            Expr::Cast { data_type, .. } | Expr::TypedString(TypedString { data_type, .. }) => {
+                let of = lower_type(data_type).0;
+                if !self.shape.types.contains(&of) {
+                    self.shape.types.push(of);
+                }
+            }
             _ => {}
         }
         ControlFlow::Continue(())

@@ -412,6 +412,8 @@ pub enum TableChange {
         /// `true`: LOGGED.
         logged: bool,
     },
+    /// `OF type`; `None`: `NOT OF`
+    OfType(Option<Name>),
     /// `REPLICA IDENTITY`
     ReplicaIdentity(ReplicaIdentity),
     /// Statistics, storage, compression, parameters, cluster: no client sees it.

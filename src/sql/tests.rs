@@ -207,3 +207,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn types_that_an_expression_casts_to() {
+    let check = |text: &str, expected: &[&str]| {
+        let found: Vec<String> = super::types_in(text).iter().map(|(name, _)| name.to_string()).collect();
+        assert_eq!(found, expected, "{text}");
+    };
+    check("a = 1", &[]);
+    check("a::st = 'x'", &["st"]);
+    check("CAST(a AS app.st)", &["app.st"]);
+    check("cast((SELECT b AS c) AS st)", &["st"]);
+    check("(SELECT a AS st) = b, 'cast'", &[]);
+    check("st 'x' <> app.st 'y'", &["st", "app.st"]);
+    check("(a)::\"My type\"[]", &["\"My type\""]);
+    check("'a::st' <> b", &[]);
+    check("a /* ::st */ = 'x'", &[]);
+}

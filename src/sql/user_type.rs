@@ -110,6 +110,8 @@ pub enum TypeDefinition {
         /// Its default.
         value: Kept,
     },
-    /// `AS RANGE`, base types
+    /// `AS RANGE`, over values of a type
+    Range(TypeName),
+    /// Base types, and ranges over what is not read
     Other,
 }

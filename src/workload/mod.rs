@@ -24,6 +24,7 @@ use crate::schema::Schema;
 use crate::schema::resolve::{Resolved, resolve};
 use crate::source::{Sources, Span};
 use crate::sql::query::Command;
+use crate::sql::{Name, called_in};
 use text::Text;
 
 pub use detect::{Location, load, load_from};
@@ -84,7 +85,26 @@ impl Workload {
 
     /// What a query is on a schema; `None` if it could not be read.
     pub fn resolve(&self, query: &Query, schema: &Schema) -> Option<Resolved> {
-        query.command.as_ref().map(|command| resolve(command, schema))
+        let mut found = resolve(query.command.as_ref()?, schema);
+        // What the application fills itself is not without rows for long.
+        found.problems.retain(|problem| {
+            let view = problem.message.strip_prefix("materialized view \"");
+            let view = view.and_then(|rest| rest.strip_suffix("\" has not been populated"));
+            !view.is_some_and(|view| self.fills(view, schema))
+        });
+        Some(found)
+    }
+
+    /// Whether a query refreshes a materialized view, or calls what does.
+    fn fills(&self, view: &str, schema: &Schema) -> bool {
+        let fills = |command: &Command| matches!(command, Command::Refresh { view: of, empties: false, .. } if *of.value.name == *view);
+        let by_call = |query: &Query| {
+            let called = called_in(self.text(query));
+            let called = called.into_iter().map(|name| schema.resolve_function(&Name::bare(name))).collect();
+            let mut bodies = schema.reached_from(called).flatten().flat_map(|function| &function.source.body().queries);
+            bodies.any(|query| fills(&query.command))
+        };
+        self.queries.iter().any(|query| query.command.as_ref().is_some_and(fills) || by_call(query))
     }
 
     /// The text of a query as PostgreSQL gets it: with numbered parameters, without the escaping of the file it stands in.

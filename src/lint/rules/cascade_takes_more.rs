@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::few::Few;
 use crate::lint::{Case, Docs, PlacedPart, Rule, RuleCheck, Subject, Yields};
-use crate::schema::{Object, QName, Schema, TableRule as RowRule};
+use crate::schema::{Object, QName, Relation, Schema, TableRule as RowRule};
 use crate::sql::Operation;
 use crate::sql::operation::TableChange;
 
@@ -14,7 +14,7 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Warning,
     yields_to: Yields::Comments,
     docs: Docs {
-        what: "Reports a CASCADE that drops views, or foreign keys of other tables, which the release neither drops by name nor makes again.",
+        what: "Reports a CASCADE that drops views, foreign keys of other tables, or what names a dropped type (columns, indexes, checks, policies), which the release neither drops by name nor makes again.",
         why: "They go without a word in the file or its review, and whoever uses them finds out. Naming them costs a line, and then PostgreSQL refuses to drop more than was meant.",
         example: Some(Case::of(
             "CREATE TABLE users (id bigint PRIMARY KEY, name text);\nCREATE VIEW names AS SELECT name FROM users;",
@@ -48,7 +48,9 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
 
 fn cascades(operation: &Operation) -> bool {
     match operation {
-        Operation::DropRelation { cascade, .. } | Operation::DropNamespace { cascade, .. } => *cascade,
+        Operation::DropRelation { cascade, .. }
+        | Operation::DropNamespace { cascade, .. }
+        | Operation::DropType { cascade, .. } => *cascade,
         Operation::AlterTable { change, .. } => {
             matches!(
                 change,
@@ -97,6 +99,14 @@ fn finding(
                         && kept(release.base.relation(name))
                 });
                 taken.extend(keys.map(|(key, _)| format!("foreign key {key} of {name}")));
+                if matches!(part.operation, Operation::DropType { .. }) {
+                    let base = release.base.relation(name);
+                    let last = release.last.relation(name);
+                    taken.extend(parts_gone(name, old, now).into_iter().filter_map(|(gone, has)| {
+                        let before = base.is_some_and(&has);
+                        (before && !last.is_some_and(&has)).then_some(gone)
+                    }));
+                }
             }
         }
     }
@@ -116,6 +126,30 @@ fn finding(
         .at(part.span, "")
         .help("drop them by name in statements before this one, and leave CASCADE out"),
     )
+}
+
+/// Whether a relation has a part.
+type Has<'a> = Box<dyn Fn(&Relation) -> bool + 'a>;
+
+/// The parts of a relation that are there no longer, in words.
+fn parts_gone<'a>(name: &QName, old: &'a Relation, now: &Relation) -> Vec<(String, Has<'a>)> {
+    let mut parts: Vec<(String, Has<'a>)> = Vec::new();
+    for column in old.columns.iter().map(|column| &column.name) {
+        parts.push((format!("column {column} of {name}"), Box::new(move |r| r.column(column).is_some())));
+    }
+    for index in old.indexes.keys() {
+        parts.push((format!("index {index} of {name}"), Box::new(move |r| r.indexes.contains_key(index))));
+    }
+    for (check, constraint) in old.constraints.iter() {
+        if matches!(constraint.kind, RowRule::Check { .. }) {
+            parts.push((format!("check {check} of {name}"), Box::new(move |r| r.constraints.contains_key(check))));
+        }
+    }
+    for policy in old.policies.keys() {
+        parts.push((format!("policy {policy} on {name}"), Box::new(move |r| r.policies.contains_key(policy))));
+    }
+    parts.retain(|(_, has)| !has(now));
+    parts
 }
 
 fn relation(object: &Object) -> Option<&QName> {

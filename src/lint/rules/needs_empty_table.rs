@@ -73,7 +73,7 @@ fn repeats(subject: &Subject<'_>, part: &PlacedPart<'_>) -> bool {
         Operation::Data(data) if data.verb == DataVerb::Update => {
             read_query(text.trim_end_matches(';')).is_ok_and(|command| repeats(&command))
         }
-        Operation::Opaque { .. } => schema.run_by(text).commands().any(repeats),
+        Operation::Opaque { .. } | Operation::Query { .. } => schema.run_by(text).commands().any(repeats),
         _ => false,
     }
 }

@@ -7,7 +7,7 @@ use crate::lint::{Case, Docs, PlacedRelease, PlacedStep, Placing, Rule, RuleChec
 use crate::schema::resolve::asked_for_one;
 use crate::schema::{QName, Relation, Schema};
 use crate::sql::operation::{DataChange, DataVerb, DefaultValue, Ident, QueryShape, RelationKind, TableChange};
-use crate::sql::query::{Command, Expr};
+use crate::sql::query::{Assignment, Command, Expr};
 use crate::sql::{Operation, read_query};
 use crate::workload::Query;
 
@@ -304,16 +304,26 @@ fn changed(subject: &Subject<'_>, table: &QName, writes: &[Ident]) -> Option<Dia
     ))
 }
 
-/// Rows that what is called (`CALL`, `DO`) changes, where a later step asks something of them that rows of blue may lack.
+/// The columns of rows there are that a command of a body gives values, with their table.
+fn given(command: &Command, schema: &Schema) -> Option<(QName, Vec<Ident>)> {
+    let (table, set): (_, Vec<&Assignment>) = match command {
+        Command::Update(update) => (&update.table, update.set.iter().collect()),
+        Command::Merge(merge) => (&merge.table, merge.updates.iter().flatten().collect()),
+        Command::Insert(insert) => (&insert.table, insert.conflict.as_ref()?.update.iter().flatten().collect()),
+        _ => return None,
+    };
+    let columns = set.into_iter().flat_map(|set| &set.columns);
+    Some((schema.resolve(&table.name.value), columns.map(|column| column.value.clone()).collect()))
+}
+
+/// Rows that what is called (`CALL`, `DO`, `SELECT f()`) changes, where a later step asks something of them that rows of blue may lack.
 fn called(subject: &Subject<'_>) -> Option<Diagnostic> {
     let Subject { release, step, .. } = *subject;
-    let calls = step.parts.iter().filter(|part| matches!(part.operation, Operation::Opaque { .. }));
+    let is_call = |operation: &Operation| matches!(operation, Operation::Opaque { .. } | Operation::Query { .. });
+    let calls = step.parts.iter().filter(|part| is_call(part.operation));
     let runs: Vec<_> = calls.map(|part| step.before.run_by(release.sources.slice(part.span))).collect();
     runs.iter().flat_map(|run| run.commands()).find_map(|command| {
-        let Command::Update(update) = command else { return None };
-        let table = step.before.resolve(&update.table.name.value);
-        let columns = update.set.iter().flat_map(|set| &set.columns);
-        let writes: Vec<Ident> = columns.map(|column| column.value.clone()).collect();
+        let (table, writes) = given(command, step.before)?;
         let rules = |capability: &Capability| match capability {
             Capability::Ruled { relation, rule } => {
                 *relation == table && rule.columns().iter().any(|column| writes.contains(column))

@@ -8,13 +8,14 @@ pub(crate) use super::key::Key;
 use super::key::{Aspect, default_grants, default_of, nullness_of, shape_of, width_of};
 use super::node::Node;
 use crate::few::Few;
-use crate::schema::{Object, Patch, QName, Relation, Schema, TableRule, UserType};
+use crate::schema::{Object, Patch, QName, Relation, Schema, TableRule, TypeUser, UserType};
 use crate::source::Sources;
 use crate::sql::lex::words_of;
 use crate::sql::operation::{
     DataVerb, GrantObject, Ident, ObjectChange, ObjectKind, Operation, QueryShape, RelationKind, RoutineChange,
 };
-use crate::sql::{Name, TypeName};
+use crate::sql::query::Command;
+use crate::sql::{Name, TypeName, types_in};
 
 /// How a node touches things.
 #[derive(Debug, Clone, Default)]
@@ -155,6 +156,15 @@ impl Reader<'_> {
     }
 
     fn operation(&mut self, operation: &Operation, text: &str) {
+        // What is kept of a statement's expressions stands on the types that they name.
+        if !matches!(operation, Operation::Data(_) | Operation::Query { .. } | Operation::Opaque { .. }) {
+            for (name, _) in types_in(text) {
+                let of = self.schema.type_meant(&name);
+                if self.schema.user_type(&of).is_some() {
+                    self.access.uses.insert(Key::Type(of.to_string()));
+                }
+            }
+        }
         match operation {
             Operation::CreateTable(table) => {
                 let name = (self.after)().resolve(&table.name);
@@ -165,6 +175,9 @@ impl Reader<'_> {
                 for constraint in &table.constraints {
                     self.constraint(&name, &constraint.kind, false);
                 }
+                // Nothing inherits from a partition.
+                let parents = table.inherits.iter().map(|parent| self.schema.resolve(parent));
+                self.access.uses.extend(parents.map(|parent| Key::Of(parent, Aspect::Parent)));
                 for other in table.inherits.iter().chain(table.like.iter().map(|like| &like.name)) {
                     let other = self.schema.resolve(other);
                     self.access.follows.insert(shape_of(&other));
@@ -207,6 +220,7 @@ impl Reader<'_> {
                         let columns: Vec<Ident> = found.key.iter().flatten().chain(&found.mentions).cloned().collect();
                         self.loosens(&table, &columns);
                     }
+                    self.types_named(&table, |user| matches!(user, TypeUser::Index(name) if *name == index.name));
                     self.access.precedes.insert(Key::Of(table.clone(), Aspect::Likeness));
                     self.defines_index(&table, Some(index.name));
                 } else {
@@ -281,6 +295,8 @@ impl Reader<'_> {
                 let name = (self.after)().resolve(&view.name);
                 self.namespace(&name);
                 self.query(&view.query);
+                // The query that it had.
+                self.types_named(&name, |_| true);
                 self.defines_relation(name);
             }
             Operation::RefreshView { name, empties, .. } => {
@@ -307,12 +323,7 @@ impl Reader<'_> {
             Operation::DropType { name, cascade, .. } => {
                 let of = self.schema.resolve_type(name);
                 if *cascade {
-                    self.access.defines.extend(self.schema.of_type(&of).cloned().map(Key::Relation));
-                    for (table, column) in self.schema.columns_of_type(&of) {
-                        self.access.uses.insert(Key::Relation(table.clone()));
-                        self.access.defines.insert(shape_of(&table));
-                        self.access.defines.insert(Key::Column(table, column));
-                    }
+                    self.type_users_go(&of);
                 }
                 self.access.defines.insert(Key::Type(of.to_string()));
             }
@@ -326,10 +337,14 @@ impl Reader<'_> {
             }
             Operation::RenameType { name, to } => {
                 let from = self.schema.resolve_type(name);
-                self.access
-                    .defines
-                    .insert(Key::Type(QName { schema: from.schema.clone(), name: to.clone() }.to_string()));
-                self.access.defines.insert(Key::Type(from.to_string()));
+                let target = QName { schema: from.schema.clone(), name: to.clone() };
+                self.access.defines.extend([from, target].map(|name| Key::Type(name.to_string())));
+            }
+            Operation::MoveType { name, to } => {
+                let from = self.schema.resolve_type(name);
+                let target = QName { schema: to.clone(), name: from.name.clone() };
+                self.access.uses.insert(Key::Namespace(to.clone()));
+                self.access.defines.extend([from, target].map(|name| Key::Type(name.to_string())));
             }
             Operation::CreateSequence { name, owned_by, .. } | Operation::AlterSequence { name, owned_by, .. } => {
                 let name = (self.after)().resolve(name);
@@ -391,6 +406,7 @@ impl Reader<'_> {
                 let table = self.schema.resolve(table);
                 let called = self.schema.relation(&table).and_then(|r| r.trigger_functions.get(name)).cloned();
                 called.iter().for_each(|function| self.named_by(function));
+                self.types_named(&table, |user| matches!(user, TypeUser::Trigger(trigger) if trigger == name));
                 self.access.uses.insert(Key::Relation(table.clone()));
                 self.access.precedes.insert(Key::FunctionUsers);
                 self.access.defines.insert(Key::Of(table, Aspect::Named(name.clone())));
@@ -508,6 +524,7 @@ impl Reader<'_> {
                     self.uses_relation(&read);
                 }
                 self.words(text);
+                self.runs_rows(text);
             }
             Operation::Maintenance { table: Some(table), .. } => {
                 let table = self.schema.resolve(table);
@@ -555,6 +572,7 @@ impl Reader<'_> {
                 // It may read and change anything it names.
                 let named: Vec<_> = self.access.uses.iter().cloned().collect();
                 self.access.defines.extend(named);
+                self.runs_rows(text);
             }
             Operation::Reindex { name: None, .. }
             | Operation::Maintenance { table: None, .. }
@@ -650,6 +668,57 @@ impl Reader<'_> {
         self.access.uses.insert(Key::Type(data_type.base().into_owned()));
     }
 
+    /// What the functions that a statement calls do to rows, and what they name.
+    fn runs_rows(&mut self, text: &str) {
+        let schema = self.schema;
+        let run = schema.run_by(text);
+        self.mentions(run.mentions().map(|name| &**name));
+        let named: Vec<QName> = run.mentions().map(|name| schema.resolve(&Name::bare(name.clone()))).collect();
+        let read = named.into_iter().filter(|name| schema.relation(name).is_some());
+        self.access.follows.extend(read.map(Key::Rows));
+        for command in run.commands() {
+            let written = match command {
+                Command::Insert(insert) => &insert.table,
+                Command::Update(update) => &update.table,
+                Command::Delete(delete) => &delete.table,
+                Command::Merge(merge) => &merge.table,
+                _ => continue,
+            };
+            let table = schema.resolve(&written.name.value);
+            if schema.relation(&table).is_some() {
+                self.access.defines.insert(Key::Rows(table));
+            }
+        }
+    }
+
+    /// The types that parts of a relation name.
+    fn types_named(&mut self, table: &QName, is: impl Fn(&TypeUser) -> bool) {
+        let types = self.schema.relation(table).map(|relation| self.schema.types_named_by(relation, is));
+        self.access.uses.extend(types.into_iter().flatten().map(|of| Key::Type(of.to_string())));
+    }
+
+    /// What goes with a type.
+    fn type_users_go(&mut self, of: &QName) {
+        for (on, user) in self.schema.type_users(of) {
+            let named = |name: Ident| Key::Of(on.clone(), Aspect::Named(name));
+            match user {
+                TypeUser::Whole => _ = self.access.defines.insert(Key::Relation(on.clone())),
+                TypeUser::Column(column) => {
+                    self.access.defines.extend([shape_of(&on), Key::Column(on.clone(), column)]);
+                }
+                TypeUser::Default(column) => _ = self.access.defines.insert(default_of(&on, &column)),
+                TypeUser::Constraint(name)
+                | TypeUser::Policy(name)
+                | TypeUser::Rule(name)
+                | TypeUser::Trigger(name) => _ = self.access.defines.insert(named(name)),
+                TypeUser::Index(name) => self.defines_index(&on, Some(name)),
+            }
+            self.access.uses.insert(Key::Relation(on));
+        }
+        let functions = self.schema.functions_of_type(of).map(|(function, _)| Key::Function(function.clone()));
+        self.access.defines.extend(functions);
+    }
+
     fn column_type(&mut self, table: &QName, column: &str) {
         let found = self.schema.relation(table).and_then(|r| r.column(column)).and_then(|c| c.data_type.clone());
         if let Some(data_type) = found {
@@ -668,6 +737,7 @@ impl Reader<'_> {
         let is_view = matches!(relation.kind, RelationKind::View | RelationKind::MaterializedView);
         let types: Vec<_> = relation.columns.iter().filter_map(|c| c.data_type.clone()).collect();
         types.iter().for_each(|t| self.data_type(t));
+        self.types_named(name, |_| true);
         for other in below {
             if is_view {
                 self.all_columns(&other);
@@ -716,6 +786,7 @@ impl Reader<'_> {
                 self.access.uses.extend(mentioned.map(|c| Key::Column(read.clone(), c.name.clone())));
             }
         }
+        query.types.iter().for_each(|of| self.data_type(of));
         for call in &query.calls {
             self.access.uses.insert(Key::Function(self.schema.resolve_function(call)));
         }

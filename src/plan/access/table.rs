@@ -2,7 +2,7 @@
 
 use super::Reader;
 use crate::plan::key::{Aspect, Key, default_of, nullness_of, shape_of, width_of};
-use crate::schema::{QName, Relation, TableRule, UserType};
+use crate::schema::{QName, Relation, TableRule, TypeUser, UserType};
 use crate::sql::operation::{ConstraintKind, DefaultValue, Ident, ReplicaIdentity, TableChange};
 use crate::sql::query::Expr;
 
@@ -55,6 +55,7 @@ impl Reader<'_> {
                 self.access.uses.insert(Key::Of(table.clone(), Aspect::Parent));
                 self.access.follows.insert(Key::Named(table.clone(), column.clone()));
                 self.column_type(table, column);
+                self.types_named(table, |user| !matches!(user, TypeUser::Whole));
                 self.access.precedes.insert(Key::FunctionUsers);
                 if self.schema.relation(table).is_some_and(|relation| is_required(relation, column)) {
                     self.access.precedes.insert(Key::Of(table.clone(), Aspect::Required));
@@ -101,17 +102,24 @@ impl Reader<'_> {
             }
             // Whatever used the column goes on as it did.
             TableChange::DropNotNull { column } => {
+                // What tells rows apart demands it for as long as it is there.
+                let relation = self.schema.relation(table);
+                if let Some(ReplicaIdentity::Index(index)) = relation.map(|relation| &relation.replica_identity) {
+                    self.access.uses.insert(Key::Of(table.clone(), Aspect::Named(index.clone())));
+                }
                 self.loosens(table, std::slice::from_ref(column));
                 self.access.extends.insert(column_key(column));
                 self.access.defines.insert(nullness_of(table, column));
             }
             // What reads the column does not ask how it is filled; what leaves it out does.
             TableChange::SetDefault { column, runs, .. } => {
+                self.types_named(table, |user| matches!(user, TypeUser::Default(name) if name == column));
                 self.runs(runs);
                 self.access.uses.insert(column_key(column));
                 self.access.defines.insert(default_of(table, column));
             }
             TableChange::DropDefault { column } => {
+                self.types_named(table, |user| matches!(user, TypeUser::Default(name) if name == column));
                 self.access.precedes.insert(Key::FunctionUsers);
                 self.access.uses.insert(column_key(column));
                 self.access.defines.insert(default_of(table, column));
@@ -158,6 +166,7 @@ impl Reader<'_> {
                     self.access.uses.insert(Key::Relation(target.clone()));
                 }
                 let rule = self.schema.relation(table).and_then(|r| r.constraints.get(name)).map(|c| c.kind.clone());
+                self.types_named(table, |user| matches!(user, TypeUser::Constraint(part) if part == name));
                 if let Some(rule) = &rule {
                     self.loosens(table, rule.columns());
                 }
@@ -224,6 +233,14 @@ impl Reader<'_> {
                 self.access.defines.insert(Key::Of(table.clone(), Aspect::Parent));
                 self.access.defines.insert(Key::Of(parent.clone(), Aspect::Heirs));
                 self.uses_relation(&parent);
+            }
+            // Whether it takes columns of its own depends on it.
+            TableChange::OfType(of) => {
+                if let Some(of) = of {
+                    self.access.uses.insert(Key::Type(self.schema.resolve_type(of).to_string()));
+                    self.all_columns(table);
+                }
+                self.access.defines.insert(Key::Of(table.clone(), Aspect::Parent));
             }
             TableChange::SetLogged { .. } | TableChange::Physical { .. } | TableChange::ReplicaIdentity(_) => {
                 if let TableChange::ReplicaIdentity(ReplicaIdentity::Index(index)) = change {
@@ -332,6 +349,7 @@ fn alters_likeness(change: &TableChange) -> bool {
         | TableChange::DetachPartition { .. }
         | TableChange::AttachIndex { .. }
         | TableChange::Inherit { .. }
+        | TableChange::OfType(_)
         | TableChange::SetLogged { .. }
         | TableChange::Physical { .. }
         | TableChange::ReplicaIdentity(_) => false,

@@ -14,7 +14,7 @@ use crate::migrations::books;
 use crate::schema::resolve::kinds_of;
 use crate::schema::searched;
 use crate::schema::{
-    Column, Constraint, Function, Index, Policy, Publication, QName, Relation, Schema, TableRule, UserType,
+    Column, Constraint, Function, Index, Policy, Publication, QName, Relation, Schema, TableRule, TypeUser, UserType,
 };
 use crate::sql::body::BodySource;
 use crate::sql::bound::Bound;
@@ -159,6 +159,9 @@ impl Reader {
                 _ => ReplicaIdentity::PrimaryKey,
             };
             relation.runs = query.into_iter().flat_map(sql::called_in).collect();
+            if let Some(query) = query {
+                relation.casts.insert(TypeUser::Whole, types_of(query).collect());
+            }
             parents.push((oid, row.get::<_, Option<u32>>(6)));
             self.oids.insert(oid, QName::new(row.get::<_, String>(1), name));
             self.relations.insert(oid, relation);
@@ -210,6 +213,7 @@ impl Reader {
                     needs: idents(&row, 7),
                     value: constant.and_then(sql::printed),
                     calls: Vec::new(),
+                    casts: expression.iter().flat_map(|text| types_of(text)).collect(),
                     draws: row.get::<_, Vec<u32>>(8).iter().filter_map(|oid| self.oids.get(oid).cloned()).collect(),
                     holds: None,
                     computed: row.get::<_, bool>(9) && !relation.read_only,
@@ -303,7 +307,9 @@ impl Reader {
                 if row.get(4) {
                     relation.instead.insert(name.clone(), (event, row.get(3)));
                 }
-                if let Some(body) = sql::read_rule(&row.get::<_, String>(5)) {
+                let text = row.get::<_, String>(5);
+                relation.casts.insert(TypeUser::Rule(name.clone()), types_of(&text).collect());
+                if let Some(body) = sql::read_rule(&text) {
                     relation.rules.insert(name, (Arc::new(body), row.get(3)));
                 }
             }
@@ -314,8 +320,10 @@ impl Reader {
                 let function = QName::new(row.get::<_, String>(3), row.get::<_, String>(4));
                 relation.triggers.insert(name.clone(), row.get(2));
                 relation.trigger_columns.insert(name.clone(), idents(&row, 5));
-                relation.transitions.extend(idents(&row, 6));
+                relation.transitions.insert(name.clone(), idents(&row, 6));
                 relation.trigger_firings.insert(name.clone(), firing(row.get(7)));
+                let text = row.get::<_, Option<&str>>(8).unwrap_or_default();
+                relation.casts.insert(TypeUser::Trigger(name.clone()), types_of(text).collect());
                 relation.trigger_functions.insert(name, function);
             }
         }
@@ -380,6 +388,10 @@ impl Reader {
                     let types = types.into_iter().map(TypeName::canonical);
                     UserType::Composite(idents(&row, 6).into_iter().zip(types).collect())
                 }
+                "r" => match row.get::<_, Option<String>>(4) {
+                    Some(over) => UserType::Range(TypeName::canonical(over)),
+                    None => UserType::Other,
+                },
                 _ => UserType::Other,
             };
             self.schema.insert_type(QName::new(row.get::<_, String>(0), row.get::<_, String>(1)), definition);
@@ -483,6 +495,12 @@ fn firing(tgtype: i32) -> Firing {
         update: has(update),
         delete: has(delete | truncate),
     }
+}
+
+/// The types that an expression casts to, as the server prints it.
+fn types_of(text: &str) -> impl Iterator<Item = QName> {
+    let named = sql::types_in(text).into_iter();
+    named.map(|(name, _)| QName { schema: name.schema.unwrap_or_else(|| "public".into()), name: name.name })
 }
 
 /// The schemas of a function's `search_path`, as the catalog has it.

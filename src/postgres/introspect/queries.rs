@@ -120,6 +120,7 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
                           FROM pg_catalog.unnest(i.indclass::oid[]) WITH ORDINALITY AS k(of, o)
                           JOIN pg_catalog.pg_opclass o ON o.oid = k.of ORDER BY k.o),
                     0::int2 <> ANY (i.indoption::int2[])
+                        OR EXISTS (SELECT FROM pg_catalog.pg_opclass o WHERE o.oid = ANY (i.indclass::oid[]) AND o.opcname = 'varchar_ops')
              FROM pg_catalog.pg_index i
              JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_am m ON m.oid = c.relam JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              WHERE {OWN}"
@@ -129,7 +130,8 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
                           JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
                           WHERE d.classid = 'pg_catalog.pg_trigger'::regclass AND d.objid = t.oid
                             AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = t.tgrelid AND d.refobjsubid > 0),
-                    array_remove(ARRAY[t.tgoldtable::text, t.tgnewtable::text], NULL), t.tgtype::int
+                    array_remove(ARRAY[t.tgoldtable::text, t.tgnewtable::text], NULL), t.tgtype::int,
+                    CASE WHEN t.tgqual IS NOT NULL THEN pg_catalog.pg_get_triggerdef(t.oid) END
              FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
              JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE NOT t.tgisinternal".to_owned()),
         ("rules", "SELECT w.ev_class, w.rulename::text, w.ev_type::text, w.ev_enabled IN ('O', 'A'),
@@ -178,7 +180,8 @@ pub(super) fn queries() -> Vec<(&'static str, String)> {
         ("types", format!(
             "SELECT n.nspname::text, t.typname::text, t.typtype::text,
                     ARRAY(SELECT e.enumlabel::text FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder),
-                    pg_catalog.format_type(t.typbasetype, t.typtypmod),
+                    coalesce((SELECT pg_catalog.format_type(r.rngsubtype, NULL) FROM pg_catalog.pg_range r WHERE r.rngtypid = t.oid),
+                             pg_catalog.format_type(t.typbasetype, t.typtypmod)),
                     t.typnotnull,
                     ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
                           WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),

@@ -13,6 +13,7 @@ impl Catalog<'_> {
     pub(super) fn family(&self, name: &QName, relation: &Relation, only: bool, change: &TableChange) -> Option<String> {
         match change {
             TableChange::Inherit { parent, attach } => self.inherit(name, relation, parent, *attach),
+            TableChange::OfType(of) => self.of_type(name, relation, of.as_ref()),
             TableChange::AttachPartition { partition, .. } => self.attach(name, relation, partition),
             TableChange::DetachPartition { concurrently: true, .. } if relation.default_partition.is_some() => {
                 Some("cannot detach partitions concurrently when a default partition exists".to_owned())

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Catalog, is_of};
+use super::Catalog;
 use crate::schema::Function;
-use crate::schema::model::{Column, Index, Policy, QName, Relation, TableRule};
+use crate::schema::apply_type::checks_of;
+use crate::schema::model::{Column, Index, Policy, QName, Relation, TableRule, TypeUser};
 use crate::sql::operation::{DefaultValue, Ident, RelationKind};
 use crate::sql::{Name, TypeName};
 
@@ -61,12 +62,13 @@ impl Catalog<'_> {
                 _ => None,
             };
         }
-        let shown = name.to_string();
-        let user = self.schema.relations().find_map(|(other, found)| {
-            let column = found.columns.iter().find(|c| is_of(c.data_type.as_ref(), &shown))?;
-            (other != name && !together.contains(other) && found.kind == RelationKind::Table)
-                .then(|| format!("column {} of table {other}", column.name))
-        });
+        let mut users = self.schema.type_users(name).into_iter();
+        // A view that reads it is told as one.
+        let other = |(on, user): &(QName, TypeUser)| {
+            let reads = *user == TypeUser::Whole && self.schema.relation(on).is_some_and(|r| r.reads.contains(name));
+            on != name && !together.contains(on) && !reads
+        };
+        let user = users.find(other).and_then(|(on, user)| Some(user.words(&on, self.schema.relation(&on)?.kind)));
         let partitions = || relation.partitioned.then(|| self.schema.children(name)).into_iter().flatten();
         let view = |part: &QName| {
             let gone = |other: &QName| together.contains(other);
@@ -92,32 +94,31 @@ impl Catalog<'_> {
         let default =
             |(table, column): (&QName, &Column)| format!("default value for column {} of table {table}", column.name);
         let user = user.or_else(|| drawing.map(default));
-        let rows = std::iter::once(shown).chain(partitions().map(ToString::to_string));
-        let user = user.or_else(|| rows.into_iter().find_map(|row| self.functions_of_type(&row).next()));
+        let rows = std::iter::once(name).chain(partitions());
+        let user = user.or_else(|| rows.into_iter().find_map(|row| self.function_of_type(row)));
         user.map(|user| format!("cannot drop {name} because other objects depend on it: {user}"))
     }
 
-    pub(super) fn drop_type(&self, name: &QName) -> Option<String> {
+    pub(super) fn drop_type(&self, name: &QName, together: &[Name]) -> Option<String> {
+        let together: Vec<QName> = together.iter().map(|name| self.schema.resolve_type(name)).collect();
         self.schema.user_type(name)?;
         let shown = name.to_string();
-        let columns = self.schema.relations().find_map(|(table, relation)| {
-            let column = relation.columns.iter().find(|c| is_of(c.data_type.as_ref(), &shown))?;
-            (relation.kind == RelationKind::Table).then(|| format!("column {} of table {table}", column.name))
-        });
+        let mut users = self.schema.type_users(name).into_iter();
+        let user = users.find_map(|(on, user)| Some(user.words(&on, self.schema.relation(&on)?.kind)));
         let types = || {
-            let mut users = self.schema.user_types().filter(|(other, _)| *other != name);
-            users.find(|(_, t)| t.parts().any(|part| part.base() == shown)).map(|(other, _)| format!("type {other}"))
+            let mut users = self.schema.user_types().filter(|(other, _)| !together.contains(other));
+            let made = users.find(|(_, made)| made.parts().any(|part| part.base() == shown));
+            made.map(|(other, _)| format!("type {other}"))
         };
-        let typed = || self.schema.of_type(name).next().map(|table| format!("table {table}"));
-        let default = || {
-            if let Some((table, column)) = self.schema.defaults_of_type(name).into_iter().next() {
-                return Some(format!("default value for column {column} of table {table}"));
-            }
-            let (table, check) = self.schema.checks_of_type(name).into_iter().next()?;
-            Some(format!("constraint {check} on table {table}"))
+        let checks = || {
+            let others = self.schema.user_types().filter(|(other, _)| !together.contains(other));
+            others.into_iter().find_map(|(domain, made)| {
+                let check = checks_of(made, name, self.schema).into_iter().next()?;
+                Some(format!("constraint {check} of domain {domain}"))
+            })
         };
-        let user =
-            columns.or_else(typed).or_else(default).or_else(types).or_else(|| self.functions_of_type(&shown).next())?;
+        let user = user.or_else(types).or_else(checks).or_else(|| self.function_of_type(name));
+        let user = user.or_else(|| self.schema.object_of_type(name))?;
         Some(format!("cannot drop type {name} because other objects depend on it: {user}"))
     }
 

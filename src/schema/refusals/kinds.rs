@@ -1,7 +1,8 @@
 //! Which statements are for which kinds of relations.
 
 use super::{Catalog, is_system};
-use crate::schema::model::{QName, Relation};
+use crate::schema::Schema;
+use crate::schema::model::{Index, QName, Relation};
 use crate::sql::Name;
 use crate::sql::operation::{CreateStatistics, DataVerb, GrantObject, Ident, Operation, RelationKind, TableChange};
 
@@ -189,10 +190,16 @@ impl Catalog<'_> {
 
     /// `REFRESH MATERIALIZED VIEW`
     pub(super) fn refreshed(&self, name: &Name, concurrently: bool, empties: bool) -> Option<String> {
-        let name = self.schema.resolve(name);
-        let relation = self.schema.relation(&name)?;
+        self.schema.refresh_refused(&self.schema.resolve(name), concurrently, empties)
+    }
+}
+
+impl Schema {
+    /// Why PostgreSQL does not refresh a relation.
+    pub(crate) fn refresh_refused(&self, name: &QName, concurrently: bool, empties: bool) -> Option<String> {
+        let relation = self.relation(name)?;
         if relation.kind != RelationKind::MaterializedView {
-            return Some(is_not(&name, RelationKind::MaterializedView));
+            return Some(is_not(name, RelationKind::MaterializedView));
         }
         if concurrently && empties {
             return Some("REFRESH options CONCURRENTLY and WITH NO DATA cannot be used together".to_owned());
@@ -201,8 +208,14 @@ impl Catalog<'_> {
             return Some("CONCURRENTLY cannot be used when the materialized view is not populated".to_owned());
         }
         // What it reads may have no rows itself.
-        let unfilled = |read: &&QName| self.schema.relation(read).is_some_and(|read| read.unfilled);
-        let read = relation.reads.iter().find(unfilled).filter(|_| !empties)?;
+        let mut reads = relation.reads.iter().filter(|_| !empties);
+        let read = reads.find_map(|read| self.unfilled_behind(read))?;
         Some(format!("materialized view \"{}\" has not been populated", read.name))
+    }
+
+    /// Whether a materialized view has a unique index by which it can be refreshed concurrently.
+    pub(crate) fn tells_rows_apart(&self, name: &QName) -> bool {
+        let plain = |index: &Index| index.unique && index.valid && index.plain_key().is_some();
+        self.relation(name).is_none_or(|relation| relation.indexes.values().any(|index| plain(index)))
     }
 }

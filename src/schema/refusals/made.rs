@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Catalog, is_system};
-use crate::schema::model::{QName, Relation, UserType};
+use crate::schema::model::{QName, Relation, TypeUser, UserType};
 use crate::sql::operation::{
     AttributeChange, ConstraintDefinition, ConstraintKind, CreateTable, DomainChange, DomainCheck, Ident, RelationKind,
     ReplicaIdentity, TableChange, TypeDefinition,
@@ -93,8 +93,14 @@ impl Catalog<'_> {
         if let Some((name, _)) = whole.filter(|(_, relation)| !relation.partitioned && relation.parent.is_none()) {
             return Some(format!("\"{}\" is not partitioned", name.name));
         }
-        let (name, _) = { table.inherits.iter().filter_map(found) }.find(|(_, relation)| relation.partitioned)?;
-        Some(format!("cannot inherit from partitioned table \"{}\"", name.name))
+        table.inherits.iter().filter_map(found).find_map(|(name, relation)| {
+            let what = match relation.partitioned {
+                true => "partitioned table",
+                false if self.is_partition(relation) => "partition",
+                false => return None,
+            };
+            Some(format!("cannot inherit from {what} \"{}\"", name.name))
+        })
     }
 
     /// `CREATE TYPE`, `CREATE DOMAIN`
@@ -111,7 +117,7 @@ impl Catalog<'_> {
             }
             TypeDefinition::Composite(attributes) => repeated(attributes.iter().map(|(attribute, _)| attribute))
                 .map(|attribute| format!("column \"{attribute}\" specified more than once")),
-            TypeDefinition::Domain { .. } | TypeDefinition::Other => None,
+            TypeDefinition::Domain { .. } | TypeDefinition::Range(_) | TypeDefinition::Other => None,
         }
     }
 
@@ -143,20 +149,38 @@ impl Catalog<'_> {
         }
     }
 
-    /// A column of a table whose values have values of a domain in them: arrays of it, and composite types. PostgreSQL does not look there.
-    fn holding_parts(&self, domain: &QName) -> Option<(&QName, &Ident)> {
-        let shown = domain.to_string();
-        let of_array = |data_type: &TypeName| data_type.is_array() && data_type.base() == shown;
-        let of_row = |data_type: &TypeName| match self.schema.user_type_named(&data_type.base()) {
-            Some(UserType::Composite(attributes)) => attributes.iter().any(|(_, of)| of.base() == shown),
-            _ => false,
-        };
-        let tables = self.schema.relations().filter(|(_, relation)| relation.kind == RelationKind::Table);
-        tables.into_iter().find_map(|(table, relation)| {
-            let mut columns = relation.columns.iter();
-            let holds = |data_type: &TypeName| of_array(data_type) || of_row(data_type);
-            Some((table, &columns.find(|column| column.data_type.as_ref().is_some_and(holds))?.name))
-        })
+    /// A column of a table whose values have values of a type in them: arrays of it, ranges, and composite types, however deep. PostgreSQL does
+    /// not look there.
+    fn holding_parts(&self, of: &QName) -> Option<(QName, Ident)> {
+        // Each type with whether its values hold those of the type asked for in parts of them: a domain over a domain is that domain.
+        let mut open = vec![(of.clone(), false)];
+        let mut seen = Vec::new();
+        while let Some((name, deep)) = open.pop() {
+            if seen.contains(&(name.clone(), deep)) {
+                continue;
+            }
+            let held = |data_type: &TypeName| deep || data_type.is_array();
+            for (table, column) in self.schema.columns_of_type(&name) {
+                let found = self.schema.relation(&table).filter(|relation| relation.kind == RelationKind::Table);
+                let found = found.and_then(|relation| relation.column(&column)?.data_type.as_ref());
+                if found.is_some_and(held) {
+                    return Some((table, column));
+                }
+            }
+            let shown = name.to_string();
+            for (other, definition) in self.schema.user_types() {
+                let inside = !matches!(definition, UserType::Domain { .. });
+                let parts = definition.parts().filter(|part| part.base() == shown);
+                open.extend(parts.map(|part| (other.clone(), inside || held(part))));
+            }
+            // The rows of a table are values of a composite type, too.
+            open.extend(self.schema.type_users(&name).into_iter().filter_map(|(table, user)| match user {
+                TypeUser::Column(_) => Some((table, true)),
+                _ => None,
+            }));
+            seen.push((name, deep));
+        }
+        None
     }
 
     /// `ALTER TYPE` of a composite type
@@ -167,13 +191,7 @@ impl Catalog<'_> {
             return Some(format!("cannot alter type \"{}\" because it is the type of a typed table", name.name));
         }
         let retypes = matches!(change, AttributeChange::SetType { .. });
-        let used = || {
-            self.schema
-                .columns_of_type(&name)
-                .into_iter()
-                .next()
-                .or_else(|| self.holding_parts(&name).map(|(table, column)| (table.clone(), column.clone())))
-        };
+        let used = || self.schema.columns_of_type(&name).into_iter().next().or_else(|| self.holding_parts(&name));
         if let Some((table, column)) = retypes.then(used).flatten() {
             return Some(format!(
                 "cannot alter type \"{}\" because column \"{}.{column}\" uses it",
@@ -192,6 +210,31 @@ impl Catalog<'_> {
             AttributeChange::Drop { attribute } | AttributeChange::SetType { attribute, .. } => missing(attribute),
             AttributeChange::Rename { from, to } => missing(from).or_else(|| exists(to)),
         }
+    }
+
+    /// `ALTER TABLE … OF`, `NOT OF`
+    pub(super) fn of_type(&self, table: &QName, relation: &Relation, of: Option<&Name>) -> Option<String> {
+        let Some(of) = of else {
+            return relation.of_type.is_none().then(|| format!("\"{}\" is not a typed table", table.name));
+        };
+        let of = self.schema.resolve_type(of);
+        let UserType::Composite(attributes) = self.schema.user_type(&of)? else {
+            return Some(format!("type {of} is not a composite type"));
+        };
+        if relation.parent.is_some() {
+            return Some("typed tables cannot inherit".to_owned());
+        }
+        let mut columns = relation.columns.iter();
+        for (attribute, data_type) in attributes {
+            let Some(column) = columns.next() else { return Some(format!("table is missing column \"{attribute}\"")) };
+            if column.name != *attribute {
+                return Some(format!("table has column \"{}\" where type requires \"{attribute}\"", column.name));
+            }
+            if column.data_type.as_ref().is_some_and(|is| is != data_type) {
+                return Some(format!("table \"{}\" has different type for column \"{attribute}\"", table.name));
+            }
+        }
+        columns.next().map(|column| format!("table has extra column \"{}\"", column.name))
     }
 
     /// `REPLICA IDENTITY USING INDEX`

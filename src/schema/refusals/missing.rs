@@ -147,7 +147,7 @@ impl Look<'_> {
                 TableChange::Inherit { parent, .. } => self.relation(parent),
                 _ => {}
             },
-            Operation::MoveRelation { to, .. } => self.namespace(to),
+            Operation::MoveRelation { to, .. } | Operation::MoveType { to, .. } => self.namespace(to),
             Operation::CreateView(view) => {
                 self.home(&view.name);
                 self.query(&view.body);
@@ -167,6 +167,7 @@ impl Look<'_> {
                 match definition {
                     TypeDefinition::Composite(attributes) => attributes.iter().for_each(|(_, t)| self.data_type(t)),
                     TypeDefinition::Domain { base, .. } => self.data_type(base),
+                    TypeDefinition::Range(over) => self.data_type(over),
                     TypeDefinition::Enum(_) | TypeDefinition::Other => {}
                 }
             }
@@ -430,9 +431,7 @@ pub(super) fn name_of(pieces: &[&Lexeme<'_>]) -> Option<Name> {
 
 impl super::Catalog<'_> {
     /// A name of a type that another type, or the rows of a relation, have.
-    pub(super) fn type_taken(&self, from: &Name, to: &Ident) -> Option<String> {
-        let from = self.schema.resolve_type(from);
-        let to = QName { schema: from.schema, name: to.clone() };
+    pub(super) fn type_taken(&self, to: QName) -> Option<String> {
         let taken = self.schema.user_type(&to).is_some() || self.schema.relation(&to).is_some();
         taken.then(|| format!("type \"{}\" already exists", to.name))
     }

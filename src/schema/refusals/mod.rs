@@ -60,7 +60,14 @@ pub(super) fn of(schema: &Schema, operation: &Operation) -> Option<String> {
             catalog.moved_as(name, *kind)
         }
         Operation::RefreshView { name, concurrently, empties } => catalog.refreshed(name, *concurrently, *empties),
-        Operation::RenameType { name, to } => catalog.type_taken(name, to),
+        Operation::RenameType { name, to } => {
+            catalog.type_taken(QName { name: to.clone(), ..schema.resolve_type(name) })
+        }
+        Operation::MoveType { name, to } => {
+            let from = schema.resolve_type(name);
+            let target = QName { schema: to.clone(), ..from.clone() };
+            (target != from).then(|| catalog.type_taken(target)).flatten()
+        }
         Operation::CreateTable(table) => {
             let query =
                 table.query.as_ref().and_then(|(_, body)| resolve::query_refused(body, schema, !table.unfilled));
@@ -86,7 +93,9 @@ pub(super) fn of(schema: &Schema, operation: &Operation) -> Option<String> {
             let others = || catalog.drop_relation(&name, relation, together);
             Catalog::dropped_as(&name, relation, *kind).or_else(|| if *cascade { None } else { others() })
         }
-        Operation::DropType { name, cascade: false, .. } => catalog.drop_type(&schema.resolve_type(name)),
+        Operation::DropType { name, together, cascade: false, .. } => {
+            catalog.drop_type(&schema.resolve_type(name), together)
+        }
         Operation::DropFunction { called, name, arguments, cascade, .. } => {
             let (name, arguments) = (schema.resolve_function(name), arguments.as_deref());
             let other = schema.called_otherwise(*called, &name, arguments);
@@ -832,9 +841,9 @@ impl Catalog<'_> {
         })
     }
 
-    fn functions_of_type<'a>(&'a self, shown: &'a str) -> impl Iterator<Item = String> + 'a {
-        let found = self.schema.all_functions().filter(move |(_, function)| function.is_of_type(shown));
-        found.map(|(name, function)| format!("function {}", function.signature(name)))
+    fn function_of_type(&self, name: &QName) -> Option<String> {
+        let (function, found) = self.schema.functions_of_type(name).next()?;
+        Some(format!("function {}", found.signature(function)))
     }
 }
 

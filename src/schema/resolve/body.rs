@@ -6,8 +6,9 @@ use super::Resolver;
 use super::catalog::Context;
 use super::scope::{Col, Names, Scope, Table};
 use super::types::{Sure, Type, Types};
-use crate::schema::{Function, QName, Schema, UserType};
+use crate::schema::{Function, QName, Relation, Schema, UserType};
 use crate::sql::TypeName;
+use crate::sql::body::{Body, Declared};
 use crate::sql::operation::Ident;
 use crate::sql::query::Command;
 
@@ -17,8 +18,8 @@ pub(crate) const NO_IDENTITY: &str = "has no replica identity, and a publication
 /// What is wrong with a name that meant an argument and means a column. It fails nowhere.
 pub(crate) const SHADOWED: &str = "and no longer the function's argument";
 
-/// Why a function fails when it is called on a schema, as far as its body is written down. `rows`: the table whose trigger it is.
-pub(crate) fn body_problems(function: &Function, rows: Option<&QName>, schema: &Schema) -> Vec<String> {
+/// Why a function fails when it is called on a schema, as far as its body is written down. `rows`: the table whose trigger it is, and its name.
+pub(crate) fn body_problems(function: &Function, rows: Option<(&QName, &QName)>, schema: &Schema) -> Vec<String> {
     let body = function.source.body();
     let schema = &*schema.seen_by(function);
     let first = Resolver::new(schema);
@@ -28,8 +29,13 @@ pub(crate) fn body_problems(function: &Function, rows: Option<&QName>, schema: &
     let names: Vec<&Ident> = arguments.iter().filter(|name| !name.is_empty()).chain(&body.variables).collect();
     let plain = |name: &Ident| sql && is_plain(function, name, schema);
     let rows_of = names.iter().filter(|name| !plain(name));
-    let mut tables: Vec<Table> = rows_of.map(|name| open((*name).clone())).collect();
-    let relation = rows.and_then(|name| Some((name, schema.relation(name)?)));
+    let variable = |name: &Ident| {
+        let (row, found) = row_of(body, name, schema)?;
+        Some(first.table_of(name.clone(), None, &row, found))
+    };
+    let mut tables: Vec<Table> = rows_of.map(|name| variable(name).unwrap_or_else(|| open((*name).clone()))).collect();
+    let called = rows.map(|(_, called)| called);
+    let relation = rows.and_then(|(name, _)| Some((name, schema.relation(name)?)));
     for alias in ["new", "old"].into_iter().filter(|_| !sql) {
         tables.push(match relation {
             Some((name, found)) => first.table_of(alias.into(), None, name, found),
@@ -57,8 +63,8 @@ pub(crate) fn body_problems(function: &Function, rows: Option<&QName>, schema: &
         // The rows of a statement are those of its table.
         let shown = relation.filter(|(_, found)| found.columns_known);
         let columns = shown.map(|(name, found)| first.table_of("".into(), None, name, found).columns.to_vec());
-        let rows = relation.iter().flat_map(|(_, found)| &found.transitions);
-        resolver.ctes = rows.map(|name| (name.clone(), columns.clone())).collect();
+        let rows = called.zip(relation).map(|(called, (_, found))| transitions(found, called, query.always));
+        resolver.ctes = rows.into_iter().flatten().map(|name| (name, columns.clone())).collect();
         resolver.ctes.extend(body.temporary.iter().map(|name| (name.clone(), None)));
         let columns = resolver.command(&query.command, Some(&scope));
         // What comes from the trigger itself (TG_OP) is not listed.
@@ -85,6 +91,34 @@ pub(crate) fn body_problems(function: &Function, rows: Option<&QName>, schema: &
         }
     }
     found
+}
+
+/// The names under which a trigger's function sees rows: of all its triggers, for what runs by each of them; of any, for what may not.
+fn transitions(relation: &Relation, function: &QName, always: bool) -> Vec<Ident> {
+    let calls = |trigger: &Ident| {
+        let enabled = relation.triggers.get(trigger).is_some_and(|enabled| *enabled);
+        enabled && relation.trigger_functions.get(trigger) == Some(function)
+    };
+    let of = |trigger: &Ident| relation.transitions.get(trigger).map_or(&[][..], Vec::as_slice);
+    let own: Vec<&[Ident]> = relation.triggers.keys().filter(|trigger| calls(trigger)).map(of).collect();
+    let mut all = relation.transitions.values().flatten().cloned().collect::<Vec<_>>();
+    if always && !own.is_empty() {
+        all.retain(|name| own.iter().all(|names| names.contains(name)));
+    }
+    all
+}
+
+/// The table whose rows a variable of a body is declared to hold.
+fn row_of<'s>(body: &Body, name: &Ident, schema: &'s Schema) -> Option<(QName, &'s Relation)> {
+    let mut declared = body.declared.iter().filter(|(of, _)| of == name);
+    let (Some((_, is)), None) = (declared.next(), declared.next()) else { return None };
+    let row = match is {
+        Declared::Like((table, None)) => schema.resolve(table),
+        Declared::Type(of) if !of.is_array() => schema.type_shown(&of.base()),
+        Declared::Like(_) | Declared::Type(_) | Declared::Other => return None,
+    };
+    let found = schema.relation(&row).filter(|found| found.columns_known)?;
+    Some((row, found))
 }
 
 /// Why PostgreSQL does not take a body in SQL for the values that it gives; `None`: it does, or that is not known.

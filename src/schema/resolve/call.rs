@@ -313,7 +313,7 @@ impl Resolver<'_> {
                 let columns = attributes.iter().map(|(name, t)| Col::declared(name.clone(), Some(t))).collect();
                 return table(columns, false);
             }
-            Some(UserType::Other) => return table(Vec::new(), true),
+            Some(UserType::Range(_) | UserType::Other) => return table(Vec::new(), true),
             _ => {}
         }
         if let Some(relation) = self.types.row_type(text).filter(|_| !text.ends_with("[]")) {

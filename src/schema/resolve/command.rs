@@ -53,6 +53,18 @@ impl<'s> Resolver<'s> {
                 }
                 Some(Vec::new())
             }
+            Command::Refresh { view, concurrently, empties } => {
+                if let Some(name) = self.relation(view)
+                    && let Some(message) = self.schema.refresh_refused(&name, *concurrently, *empties)
+                {
+                    self.problem("55000", message, view.at);
+                } else if let Some(name) = self.relation(view).filter(|_| *concurrently)
+                    && !self.schema.tells_rows_apart(&name)
+                {
+                    self.problem("55000", format!("cannot refresh materialized view \"{name}\" concurrently"), view.at);
+                }
+                None
+            }
             Command::Other { harmless } => {
                 self.resolved.uses.more |= !harmless;
                 // SHOW returns something.

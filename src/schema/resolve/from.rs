@@ -181,8 +181,8 @@ impl Resolver<'_> {
                         let message = "TABLESAMPLE clause can only be applied to tables and materialized views";
                         self.problem("42809", message, table.name.at);
                     }
-                    if relation.unfilled && self.runs {
-                        let message = format!("materialized view \"{}\" has not been populated", qualified.name);
+                    if let Some(view) = self.schema.unfilled_behind(&qualified).filter(|_| self.runs) {
+                        let message = format!("materialized view \"{}\" has not been populated", view.name);
                         self.problem("55000", message, table.name.at);
                     }
                     let schema = table.alias.is_none().then(|| qualified.schema.clone());

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Resolver;
 use super::catalog::CATALOG;
-use crate::schema::{QName, Relation, Schema};
+use crate::schema::{Function, QName, Relation, Schema};
 use crate::sql::operation::{Ident, RelationKind};
 use crate::sql::query::{Call, Expr, From, Item, QueryBody, QueryExpression, Select};
 
@@ -84,8 +84,9 @@ impl Schema {
         if !select.from.iter().any(|from| has_rows(from, &ctes)) {
             return None;
         }
-        if let Some(what) = self.folded(select) {
-            let message = format!("rows of view \"{}\" cannot be locked (FOR UPDATE): it has {what}", name.name);
+        if let Some(what) = self.folded(select, &query.order_by) {
+            let message =
+                format!("rows of view \"{}\" cannot be locked (FOR UPDATE, FOR SHARE): it has {what}", name.name);
             return Some(("0A000", message));
         }
         select.from.iter().find_map(|from| self.unlockable_element(from, &ctes, view, name, depth))
@@ -109,7 +110,7 @@ impl Schema {
             From::Join { left, right, outer, .. } => {
                 if *outer && has_rows(left, ctes) && has_rows(right, ctes) {
                     let message = format!(
-                        "rows of view \"{}\" cannot be locked (FOR UPDATE): one side of its outer join may be missing",
+                        "rows of view \"{}\" cannot be locked (FOR UPDATE, FOR SHARE): one side of its outer join may be missing",
                         name.name
                     );
                     return Some(("0A000", message));
@@ -122,12 +123,14 @@ impl Schema {
     }
 
     /// What makes of a row of a query more than one row of its tables, or less.
-    fn folded(&self, select: &Select) -> Option<&'static str> {
+    fn folded(&self, select: &Select, order_by: &[Expr]) -> Option<&'static str> {
+        // What it is sorted by is computed with its output.
         let items = || {
-            select.items.iter().filter_map(|item| match item {
+            let items = select.items.iter().filter_map(|item| match item {
                 Item::Expr(expr, _) => Some(expr),
                 Item::Star(..) | Item::Fields(_) => None,
-            })
+            });
+            items.chain(order_by)
         };
         let calls = |such: &dyn Fn(&Call) -> bool| {
             items().any(|expr| expr.any(&|expr| matches!(expr, Expr::Call(call) if such(call))))
@@ -148,7 +151,12 @@ impl Schema {
         if calls(&|call| builtin(call).iter().any(|f| f.aggregate) || self.has_aggregate(&call.name)) {
             return Some("aggregate functions");
         }
-        calls(&|call| builtin(call).iter().any(|f| f.set)).then_some("set-returning functions in its output")
+        let own = |call: &Call| self.functions(&self.resolve_function(&call.name));
+        let gives_rows = |f: &Function| f.returns.starts_with("setof ") || f.returns.starts_with("table(");
+        // Of several functions of a name it is not looked which is meant.
+        let all_give = |call: &Call| !own(call).is_empty() && own(call).iter().all(gives_rows);
+        calls(&|call| own(call).is_empty() && builtin(call).iter().any(|f| f.set) || all_give(call))
+            .then_some("set-returning functions in its output")
     }
 }
 

@@ -149,7 +149,11 @@ impl<'n> Given<'n> {
             "multirange" | "compatiblemultirange" if from.ends_with("multirange") => is('R'),
             // The name of a type that somebody made does not tell.
             "range" | "compatiblerange" | "multirange" | "compatiblemultirange" => {
-                if matches!(self.types.user(from), Some(UserType::Other)) { Sure::Unsure } else { Sure::No }
+                if matches!(self.types.user(from), Some(UserType::Range(_) | UserType::Other)) {
+                    Sure::Unsure
+                } else {
+                    Sure::No
+                }
             }
             _ => Sure::Yes,
         }
@@ -202,7 +206,7 @@ impl Types<'_> {
         match self.user(&self.base(name)) {
             Some(UserType::Enum(_)) => Some(('E', false)),
             Some(UserType::Composite(_)) => Some(('C', false)),
-            Some(UserType::Domain { .. } | UserType::Other) => None,
+            Some(UserType::Domain { .. } | UserType::Range(_) | UserType::Other) => None,
             None => {
                 let base = self.base(name);
                 match CATALOG.category(&base) {

@@ -18,6 +18,9 @@ pub(super) fn domain(parser: &mut Parser<'_>) -> Result<Option<Operation>> {
     if eat(parser, &[Keyword::RENAME, Keyword::TO]) {
         return Ok(Some(Operation::RenameType { name, to: fold(&parser.parse_identifier()?) }));
     }
+    if eat_words(parser, &["set", "schema"]) {
+        return Ok(Some(Operation::MoveType { name, to: fold(&parser.parse_identifier()?) }));
+    }
     let change = if eat_words(parser, &["set", "not", "null"]) {
         DomainChange::SetNotNull
     } else if eat_words(parser, &["drop", "not", "null"]) {

@@ -14,7 +14,7 @@ use super::{Result, misc};
 use crate::sql::ast::{fold, fold_all, last, lower_name};
 use crate::sql::name::Name;
 use crate::sql::operation::{CreateTable, DataChange, DataVerb, Ident, Operation, OutputColumn, QueryShape};
-use crate::sql::parse::{Tokens, at_end, eat};
+use crate::sql::parse::{Tokens, at_end, eat, peek_words};
 use crate::sql::query::Command;
 use crate::sql::shape::{has_star, query_shape, returning_columns, shape_of};
 
@@ -49,6 +49,10 @@ pub(super) enum QueryKind {
 }
 
 pub(super) fn command(tokens: &Tokens<'_>, parser: &mut Parser<'_>) -> Result<Command> {
+    if peek_words(parser, &["refresh", "materialized", "view"]) {
+        let (view, concurrently, empties) = super::view::refreshed(parser)?;
+        return Ok(super::query::refresh(&view, concurrently, empties, tokens));
+    }
     Ok(super::query::command(&parser.parse_statement()?, tokens))
 }
 

@@ -29,7 +29,9 @@ pub(super) fn drop(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
     if eat_words(parser, &["drop", "type"]) || eat_words(parser, &["drop", "domain"]) {
         let (if_exists, names) = names(parser)?;
         let cascade = cascade(parser);
-        return Ok(names.into_iter().map(|name| Operation::DropType { name, if_exists, cascade }).collect());
+        let together = names.clone();
+        let one = |name| Operation::DropType { name, together: together.clone(), if_exists, cascade };
+        return Ok(names.into_iter().map(one).collect());
     }
     for (word, called) in
         [("function", Routine::Function), ("procedure", Routine::Procedure), ("routine", Routine::Any)]

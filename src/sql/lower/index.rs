@@ -45,7 +45,11 @@ pub(super) fn create_index(parser: &mut Parser<'_>, only: bool) -> Result<Vec<Op
         collations: index.columns.iter().map(|c| collation(&c.column.expr).map(lower_name)).collect(),
         nulls_collide: index.nulls_distinct == Some(false),
         only,
-        sorted: index.columns.iter().any(|c| !is_ascending(&c.column.options)),
+        // A class that compares as the usual one does, and is another one.
+        sorted: index.columns.iter().any(|c| {
+            let class = c.operator_class.as_ref().map(lower_name);
+            !is_ascending(&c.column.options) || class.is_some_and(|class| &*class.name == "varchar_ops")
+        }),
     }))])
 }
 

@@ -33,6 +33,12 @@ pub(crate) fn command(statement: &Statement, tokens: &Tokens<'_>) -> Command {
     Lower { tokens: Some(tokens), depth: Cell::new(0) }.command(statement)
 }
 
+/// `REFRESH MATERIALIZED VIEW`, of which the parser has read the name.
+pub(super) fn refresh(view: &ast::ObjectName, concurrently: bool, empties: bool, tokens: &Tokens<'_>) -> Command {
+    let view = Lower { tokens: Some(tokens), depth: Cell::new(0) }.name(view);
+    Command::Refresh { view, concurrently, empties }
+}
+
 /// The same without places.
 pub(super) fn kept_command(statement: &Statement) -> Command {
     Lower { tokens: None, depth: Cell::new(0) }.command(statement)

@@ -10,6 +10,7 @@ use crate::sql::ast::{fold, lower_name};
 use crate::sql::name::Name;
 use crate::sql::operation::{Operation, RuleBody, RuleChange, RuleEvent, RuleVerb};
 use crate::sql::parse::{cascade, eat_word, eat_words, if_exists, is_word, parser_over};
+use crate::sql::shape::shape_of;
 
 const EVENTS: [(&str, RuleEvent); 4] = [
     ("select", RuleEvent::Select),
@@ -69,9 +70,12 @@ pub(super) fn create_rule(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
         }
     }
     let actions = written.into_iter().filter_map(|tokens| parser_over(tokens).parse_statement().ok());
-    let actions = actions.filter(|_| !nothing && !notifies).map(|statement| kept_command(&statement)).collect();
+    let actions: Vec<_> = actions.filter(|_| !nothing && !notifies).collect();
+    let types = actions.iter().flat_map(|statement| shape_of(statement).types).collect();
+    let actions = actions.iter().map(kept_command).collect();
     let single = statements == 1 && !nothing && !notifies;
-    let verb = RuleVerb::Made(RuleBody { event, instead, conditional, condition, nothing, single, returning, actions });
+    let verb =
+        RuleVerb::Made(RuleBody { event, instead, conditional, condition, nothing, single, returning, actions, types });
     Ok(vec![opaque("CREATE RULE", RuleChange { name, table, verb })])
 }
 

@@ -177,6 +177,12 @@ fn token_form(parser: &mut Parser<'_>, gaps: &Gaps) -> Result<Option<TableChange
         eat_word(parser, "finalize");
         return Ok(Some(TableChange::DetachPartition { partition, concurrently }));
     }
+    if eat_words(parser, &["not", "of"]) {
+        return Ok(Some(TableChange::OfType(None)));
+    }
+    if eat_words(parser, &["of"]) {
+        return Ok(Some(TableChange::OfType(Some(lower_name(&parser.parse_object_name(false)?)))));
+    }
     for attach in [true, false] {
         if eat_words(parser, if attach { &["inherit"] } else { &["no", "inherit"] }) {
             let parent = lower_name(&parser.parse_object_name(false)?);

@@ -1,6 +1,6 @@
 //! Enums, composites, domains.
 
-use sqlparser::ast::{Statement, UserDefinedTypeRepresentation};
+use sqlparser::ast::{Statement, UserDefinedTypeRangeOption, UserDefinedTypeRepresentation};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
@@ -25,10 +25,14 @@ pub(super) fn create_type(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
                 Some(UserDefinedTypeRepresentation::Composite { attributes }) => TypeDefinition::Composite(
                     attributes.iter().map(|a| (fold(&a.name), lower_type(&a.data_type).0)).collect(),
                 ),
-                Some(
-                    UserDefinedTypeRepresentation::Range { .. } | UserDefinedTypeRepresentation::SqlDefinition { .. },
-                )
-                | None => TypeDefinition::Other,
+                Some(UserDefinedTypeRepresentation::Range { options }) => {
+                    let over = options.iter().find_map(|option| match option {
+                        UserDefinedTypeRangeOption::Subtype(of) => Some(lower_type(of).0),
+                        _ => None,
+                    });
+                    over.map_or(TypeDefinition::Other, TypeDefinition::Range)
+                }
+                Some(UserDefinedTypeRepresentation::SqlDefinition { .. }) | None => TypeDefinition::Other,
             };
             Ok(vec![Operation::CreateType { name: lower_name(&name), if_not_exists: false, definition }])
         }
@@ -95,6 +99,9 @@ pub(super) fn alter_type(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
     let name = lower_name(&parser.parse_object_name(false)?);
     if eat(parser, &[Keyword::RENAME, Keyword::TO]) {
         return Ok(vec![Operation::RenameType { name, to: fold(&parser.parse_identifier()?) }]);
+    }
+    if eat_words(parser, &["set", "schema"]) {
+        return Ok(vec![Operation::MoveType { name, to: fold(&parser.parse_identifier()?) }]);
     }
     if eat_words(parser, &["rename", "value"]) {
         let from = label(parser)?;

@@ -1,6 +1,6 @@
 //! Views and materialized views.
 
-use sqlparser::ast::{Query, SetExpr, Statement};
+use sqlparser::ast::{ObjectName, Query, SetExpr, Statement};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
 
@@ -60,10 +60,16 @@ pub(crate) fn definition_of(text: &str) -> Vec<Ident> {
 }
 
 pub(super) fn refresh(parser: &mut Parser<'_>) -> Result<Vec<Operation>> {
+    let (name, concurrently, empties) = refreshed(parser)?;
+    Ok(vec![Operation::RefreshView { name: lower_name(&name), concurrently, empties }])
+}
+
+/// The view of a REFRESH, and whether it says `CONCURRENTLY` and `WITH NO DATA`.
+pub(super) fn refreshed(parser: &mut Parser<'_>) -> Result<(ObjectName, bool, bool)> {
     parser.expect_keywords(&[Keyword::REFRESH, Keyword::MATERIALIZED, Keyword::VIEW])?;
     let concurrently = eat(parser, &[Keyword::CONCURRENTLY]);
-    let name = lower_name(&parser.parse_object_name(false)?);
+    let name = parser.parse_object_name(false)?;
     let empties = eat_words(parser, &["with", "no", "data"]);
     eat_words(parser, &["with", "data"]);
-    Ok(vec![Operation::RefreshView { name, concurrently, empties }])
+    Ok((name, concurrently, empties))
 }
