@@ -44,7 +44,7 @@ pub use model::{
     UserType,
 };
 pub use patch::Patch;
-pub(crate) use refusals::{Caller, clauses_refused, is_built_in, is_collated, placed};
+pub(crate) use refusals::{Caller, NOT_POPULATED, clauses_refused, is_built_in, is_collated, placed};
 
 /// Everything clients may rely on, as far as it is simulated. Cloning shares the content.
 #[derive(Debug, Clone, Default)]

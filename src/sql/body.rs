@@ -426,8 +426,9 @@ impl<'a> Reader<'a> {
             if self.expression(&pieces[1..]) {
                 self.body.queries.last_mut().into_iter().for_each(|query| query.single = false);
             }
-        } else if first.is_any(&["select", "insert", "update", "delete", "with", "merge", "values"]) {
+        } else if first.is_any(&["select", "insert", "update", "delete", "with", "merge", "values", "refresh"]) {
             let always = self.depth == 0 && !self.returned && !self.body.catches;
+            self.body.makes |= first.is("refresh");
             if self.query(pieces, false) {
                 self.body.queries.last_mut().into_iter().for_each(|query| query.always = always);
             }
@@ -450,7 +451,7 @@ impl<'a> Reader<'a> {
             let written = text.and_then(|piece| read_query(&unquoted(piece.text)?).ok());
             match written.filter(|command| !matches!(command, Command::Other { .. })) {
                 Some(command) => {
-                    let always = self.depth == 0;
+                    let always = self.depth == 0 && !self.returned && !self.body.catches;
                     self.body.queries.push(BodyQuery { always, ..BodyQuery::new(command, false) });
                 }
                 None => self.body.dynamic = true,

@@ -20,8 +20,8 @@ use std::sync::Arc;
 use camino::Utf8PathBuf;
 
 use crate::diagnostic::Diagnostic;
-use crate::schema::Schema;
 use crate::schema::resolve::{Resolved, resolve};
+use crate::schema::{NOT_POPULATED, Schema};
 use crate::source::{Sources, Span};
 use crate::sql::query::Command;
 use crate::sql::{Name, called_in};
@@ -88,16 +88,20 @@ impl Workload {
         let mut found = resolve(query.command.as_ref()?, schema);
         // What the application fills itself is not without rows for long.
         found.problems.retain(|problem| {
-            let view = problem.message.strip_prefix("materialized view \"");
-            let view = view.and_then(|rest| rest.strip_suffix("\" has not been populated"));
-            !view.is_some_and(|view| self.fills(view, schema))
+            let read = problem.message.strip_prefix("materialized view \"");
+            let read = read.and_then(|rest| rest.strip_suffix("\" has not been populated"));
+            let refreshed = match &query.command {
+                Some(Command::Refresh { view, .. }) if problem.message == NOT_POPULATED => Some(&*view.value.name),
+                _ => None,
+            };
+            !read.or(refreshed).is_some_and(|view| self.fills(view, schema))
         });
         Some(found)
     }
 
     /// Whether a query refreshes a materialized view, or calls what does.
     fn fills(&self, view: &str, schema: &Schema) -> bool {
-        let fills = |command: &Command| matches!(command, Command::Refresh { view: of, empties: false, .. } if *of.value.name == *view);
+        let fills = |command: &Command| matches!(command, Command::Refresh { view: of, empties: false, concurrently: false } if *of.value.name == *view);
         let by_call = |query: &Query| {
             let called = called_in(self.text(query));
             let called = called.into_iter().map(|name| schema.resolve_function(&Name::bare(name))).collect();

@@ -194,6 +194,9 @@ impl Catalog<'_> {
     }
 }
 
+/// What PostgreSQL says of `REFRESH … CONCURRENTLY` of a view without rows.
+pub(crate) const NOT_POPULATED: &str = "CONCURRENTLY cannot be used when the materialized view is not populated";
+
 impl Schema {
     /// Why PostgreSQL does not refresh a relation.
     pub(crate) fn refresh_refused(&self, name: &QName, concurrently: bool, empties: bool) -> Option<String> {
@@ -205,7 +208,7 @@ impl Schema {
             return Some("REFRESH options CONCURRENTLY and WITH NO DATA cannot be used together".to_owned());
         }
         if concurrently && relation.unfilled {
-            return Some("CONCURRENTLY cannot be used when the materialized view is not populated".to_owned());
+            return Some(NOT_POPULATED.to_owned());
         }
         // What it reads may have no rows itself.
         let mut reads = relation.reads.iter().filter(|_| !empties);

@@ -22,6 +22,7 @@ use std::cell::LazyCell;
 pub(crate) use classes::is_built_in;
 pub(crate) use clauses::clauses_refused;
 pub(crate) use keys::is_collated;
+pub(crate) use kinds::NOT_POPULATED;
 pub(crate) use routines::Caller;
 pub(super) use signature::takes;
 pub(crate) use stored::placed;
