@@ -9,7 +9,7 @@ use super::model::{Column, Index, QName, TableRule, TypeUser, UserType};
 use super::naming;
 use crate::sql::operation::{AttributeChange, DefaultValue, DomainChange, Ident, TableChange, TypeDefinition};
 use crate::sql::query::Expr;
-use crate::sql::{Name, TypeName, types_in};
+use crate::sql::{Name, TypeName, may_name, types_in};
 
 impl Change {
     pub(super) fn create_type(&mut self, name: &Name, if_not_exists: bool, definition: &TypeDefinition) {
@@ -51,6 +51,7 @@ impl Change {
             }
             return;
         }
+        self.schema.dropped_types.insert(name.clone());
         if !cascade {
             return;
         }
@@ -357,7 +358,9 @@ fn domain_check(written: Option<&Ident>, domain: &str, taken: &BTreeMap<Ident, b
 /// The checks of a domain that cast to a type.
 pub(super) fn checks_of(definition: &UserType, name: &QName, schema: &Schema) -> Vec<Ident> {
     let UserType::Domain { texts, .. } = definition else { return Vec::new() };
-    let casts = |text: &Ident| types_in(text).iter().any(|(of, _)| schema.type_meant(of) == *name);
+    let casts = |text: &Ident| {
+        may_name(text, &name.name) && types_in(text).iter().any(|(of, _)| schema.type_meant(of) == *name)
+    };
     texts.iter().filter(|(_, text)| casts(text)).map(|(check, _)| check.clone()).collect()
 }
 

@@ -73,6 +73,8 @@ pub struct Content {
     objects: Option<OrdMap<(ObjectKind, Ident), StandsOn>>,
     /// The roles that statements have made (`true`) or taken away. Others may be there all the same.
     roles: OrdMap<Ident, bool>,
+    /// The types that statements have dropped; there may be others of their names by now.
+    dropped_types: OrdSet<QName>,
     /// What is granted on new relations, by schema, or in all of them, and by whether they are sequences: roles and privileges.
     default_grants: OrdMap<(Option<Ident>, bool), Arc<Grants>>,
     search_path: Arc<[Ident]>,
@@ -116,6 +118,7 @@ impl Default for Content {
             publications: OrdMap::new(),
             objects: Some(OrdMap::new()),
             roles: OrdMap::new(),
+            dropped_types: OrdSet::new(),
             default_grants: OrdMap::new(),
             search_path: Arc::from(["public".into()]),
             default_path: Arc::from(["public".into()]),
@@ -155,6 +158,7 @@ impl Schema {
             publications,
             objects,
             roles,
+            dropped_types,
             default_grants,
             search_path,
             default_path,
@@ -173,6 +177,7 @@ impl Schema {
                 && publications.ptr_eq(&other.publications)
                 && objects == &other.objects
                 && roles == &other.roles
+                && dropped_types.ptr_eq(&other.dropped_types)
                 && default_grants.ptr_eq(&other.default_grants)
                 && search_path == &other.search_path
                 && default_path == &other.default_path

@@ -7,7 +7,7 @@ use super::Schema;
 use super::model::{Column, Function, QName, Relation, TableRule, TypeUser};
 use crate::sql::operation::{DefaultValue, Ident, RelationKind};
 use crate::sql::query::Expr;
-use crate::sql::{Name, Quoted, types_in};
+use crate::sql::{Name, Quoted, may_name, types_in};
 
 /// How a type is named somewhere.
 enum Named<'a> {
@@ -148,6 +148,11 @@ impl Schema {
         if self.relation(&relation).is_some() { relation } else { found }
     }
 
+    /// Whether a type was dropped and nothing has its name since. Others that are not known may be an extension's.
+    pub(crate) fn is_dropped_type(&self, name: &QName) -> bool {
+        self.dropped_types.contains(name) && self.user_type(name).is_none() && self.relation(name).is_none()
+    }
+
     /// The columns of tables whose type is this one, or an array of it.
     pub(crate) fn columns_of_type(&self, name: &QName) -> Vec<(QName, Ident)> {
         let shown = name.to_string();
@@ -183,7 +188,8 @@ impl Schema {
 
     /// The same of one, with the type as it is shown.
     pub(crate) fn is_function_of(&self, function: &Function, name: &QName, shown: &str) -> bool {
-        let casts = || types_in(function.source.text()).iter().any(|(of, _)| self.type_meant(of) == *name);
+        let text = function.source.text();
+        let casts = || may_name(text, &name.name) && types_in(text).iter().any(|(of, _)| self.type_meant(of) == *name);
         function.is_of_type(shown) || function.tracked && casts()
     }
 }

@@ -269,6 +269,14 @@ pub(crate) fn called_in(text: &str) -> Vec<operation::Ident> {
     called.filter_map(|pair| name(&pair[0])).collect()
 }
 
+/// Whether a text may name something: a look that costs little, before the text is read.
+pub(crate) fn may_name(text: &str, name: &str) -> bool {
+    let (text, name) = (text.as_bytes(), name.as_bytes());
+    let written = |name: &[u8]| text.windows(name.len()).any(|part| part.eq_ignore_ascii_case(name));
+    // Of what is quoted in it, or folded otherwise, nothing is known without reading.
+    name.is_empty() || !name.is_ascii() || name.contains(&b'"') || written(name)
+}
+
 /// The types that an expression names, as it casts to them, in order, each with where its name stands: `e::t`, `CAST(e AS t)`, `t 'text'`.
 pub(crate) fn types_in(text: &str) -> Vec<(Name, std::ops::Range<usize>)> {
     use lex::{Lexeme, TokenKind};

@@ -56,6 +56,12 @@ pub(crate) fn body_problems(function: &Function, rows: Option<(&QName, &QName)>,
     let widths = |wanted: usize, is: usize| format!("it returns {wanted} columns, and its query {is}");
     let rows = body.rows.iter().filter_map(|is| Some((wanted?, *is))).filter(|(wanted, is)| wanted != is);
     let mut found: Vec<String> = rows.map(|(wanted, is)| widths(wanted, is)).collect();
+    let declared = body.declared.iter().filter_map(|(_, is)| match is {
+        Declared::Type(of) => Some(of.base()),
+        Declared::Like(_) | Declared::Other => None,
+    });
+    let gone = declared.filter(|of| schema.is_dropped_type(&schema.type_shown(of)));
+    found.extend(gone.map(|of| format!("type \"{of}\" does not exist")));
     for query in &body.queries {
         let mut resolver = Resolver { tables: Rc::clone(&first.tables), ..Resolver::new(schema) };
         resolver.variables = names.iter().map(|name| (*name).clone()).collect();

@@ -332,8 +332,9 @@ impl Resolver<'_> {
         let catalog = name.contains("pg_catalog.") || name.contains("information_schema.") || bare.starts_with("reg");
         if !known && !catalog {
             // An extension may have it.
+            let sure = self.schema.is_dropped_type(&self.schema.type_shown(bare));
             let message = format!("type \"{bare}\" does not exist");
-            self.resolved.problems.push(super::QueryProblem { code: "42704", message, at, sure: false });
+            self.resolved.problems.push(super::QueryProblem { code: "42704", message, at, sure });
         }
         known
     }
