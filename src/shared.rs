@@ -14,9 +14,7 @@ impl<T> Shared<T> {
     pub fn new(value: T) -> Self {
         Self(Arc::new(value))
     }
-}
 
-impl<T> Shared<T> {
     /// Whether it is the very same one.
     pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)

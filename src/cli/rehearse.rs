@@ -115,11 +115,11 @@ async fn rehearse(
     rows: Option<&FoundRows>,
     server: Option<Throwaway>,
 ) -> Result<Exit, CliError> {
-    let plan = planned.plan.clone();
     let shown: Vec<_> = planned.diagnostics.iter().filter(|d| d.severity > Severity::Info).cloned().collect();
     out::say(&report::render_diagnostics(&shown, &planned.sources, out::stderr_style()));
     let color = args.output.is_none() && std::io::stdout().is_terminal();
     let style = Style { color, ..Style::default() };
+    let reported = |rehearsal| RehearsalReport { plan: planned.plan.clone(), rehearsal };
     // What there is to read while the rehearsal runs.
     let early = args.format.name == PEOPLE && args.output.is_none();
     if early {
@@ -128,7 +128,7 @@ async fn rehearse(
     if planned.plan.verdict == Verdict::Unsafe {
         out::say("\nNot rehearsed: a plan that is not safe is not run, not even on a throwaway server.\n");
         if !early {
-            show(args, &(args.format.render)(&RehearsalReport { plan, rehearsal: None }, style))?;
+            show(args, &(args.format.render)(&reported(None), style))?;
         }
         return Ok(Exit::Findings);
     }
@@ -155,7 +155,7 @@ async fn rehearse(
         args,
         &match early {
             true => report::render_rehearsal(&rehearsal, &planned.plan, style),
-            false => (args.format.render)(&RehearsalReport { plan, rehearsal: Some(rehearsal) }, style),
+            false => (args.format.render)(&reported(Some(rehearsal)), style),
         },
     )?;
     Ok(exit)

@@ -10,8 +10,7 @@ use crate::schema::resolve::{Arbiter, QueryProblem, Resolved, Row, Sure, Write, 
 use crate::schema::{Column, QName, Relation, Schema, TableRule};
 use crate::sql::condition::Constant;
 use crate::sql::lex::words_of;
-use crate::sql::operation::RelationKind;
-use crate::sql::operation::{DefaultValue, Firing, Ident, OnDelete};
+use crate::sql::operation::{DefaultValue, Firing, Ident, OnDelete, RelationKind};
 use crate::workload::Query;
 
 /// Whether a version relies on a capability.

@@ -8,7 +8,6 @@ use crate::compat::matrix::{self, Matrix};
 use crate::compat::{Phase, Refusal, Watch, Watched};
 use crate::diagnostic::{Code, Diagnostic, Severity, codes};
 use crate::effect::Capability;
-use crate::schema::resolve::QueryProblem;
 use crate::schema::{QName, Schema};
 use crate::side::Side;
 use crate::source::Span;
@@ -124,8 +123,8 @@ fn unfit<'a>(input: &'a Input<'_>, who: Side, watch: &'a Watch<'a>, offset: u32)
                 if green && all_known(watch, query) { Severity::Error } else { Severity::Warning },
                 format!("{who}'s query {name} does not fit the schema of its own version: {}", problem.message),
             )
-            .at(place, if unfilled(problem) { "without rows" } else { "not there" })
-            .help(if unfilled(problem) {
+            .at(place, if problem.unfilled().is_some() { "without rows" } else { "not there" })
+            .help(if problem.unfilled().is_some() {
                 "fill it in the release, behind what it reads: `REFRESH MATERIALIZED VIEW`; or leave out WITH NO DATA where it is made".to_owned()
             } else {
                 format!(
@@ -134,11 +133,6 @@ fn unfit<'a>(input: &'a Input<'_>, who: Side, watch: &'a Watch<'a>, offset: u32)
             }),
         })
     })
-}
-
-/// Whether a query reads a materialized view that has no rows yet.
-fn unfilled(problem: &QueryProblem) -> bool {
-    problem.message.ends_with("has not been populated")
 }
 
 /// Whether the schema has every relation that a query names, so that it is no query of tables that others make: it fails when green runs.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Schema;
 use super::model::QName;
 use crate::sql::Name;
-use crate::sql::lex::{Lexeme, TokenKind, lex};
+use crate::sql::lex::{Lexeme, lex};
 
 impl Schema {
     /// Whether row security of a table cannot come to an end: its policies read a table whose policies read, by whatever way, that table again.
@@ -55,14 +55,7 @@ fn binds_readers(text: &str) -> bool {
 /// The tables that stand behind `FROM` and `JOIN`.
 fn named(text: &str) -> Vec<Name> {
     let pieces: Vec<Lexeme<'_>> = lex(text).into_iter().filter(Lexeme::solid).collect();
-    let name = |at: usize| {
-        let piece = pieces.get(at)?;
-        match piece.kind {
-            TokenKind::Word => Some(piece.text.to_ascii_lowercase()),
-            TokenKind::Name => Some(piece.text.trim_matches('"').replace("\"\"", "\"")),
-            _ => None,
-        }
-    };
+    let name = |at: usize| pieces.get(at).and_then(Lexeme::name);
     let is = |at: usize, words: &[&str]| pieces.get(at).is_some_and(|piece| piece.is_any(words));
     let symbol = |at: usize, symbol: &str| pieces.get(at).is_some_and(|piece| piece.symbol(symbol));
     let mut found = Vec::new();

@@ -150,7 +150,7 @@ pub(crate) fn read(language: &str, text: &str) -> Body {
 
 /// The names that a body mentions.
 pub(crate) fn names_in(text: &str) -> Vec<Ident> {
-    let names: BTreeSet<Ident> = lex(text).iter().filter_map(name).collect();
+    let names: BTreeSet<Ident> = lex(text).iter().filter_map(Lexeme::name).collect();
     names.into_iter().collect()
 }
 
@@ -309,7 +309,7 @@ impl<'a> Reader<'a> {
             } else if first.is_any(&["for", "foreach"]) {
                 self.depth += 1;
                 let within = found(&["in"], pieces).unwrap_or(pieces.len());
-                let targets: Vec<Ident> = pieces[1..within].iter().filter_map(name).collect();
+                let targets: Vec<Ident> = pieces[1..within].iter().filter_map(Lexeme::name).collect();
                 self.body.variables.extend(targets.iter().cloned());
                 let end = found(&["loop"], pieces).unwrap_or(pieces.len());
                 let mut of = pieces.get(within + 1..end).unwrap_or_default();
@@ -346,7 +346,7 @@ impl<'a> Reader<'a> {
     }
 
     fn declaration(&mut self, pieces: &[Lexeme<'a>]) {
-        let Some(variable) = pieces.first().and_then(name) else { return };
+        let Some(variable) = pieces.first().and_then(Lexeme::name) else { return };
         self.body.variables.insert(variable.clone());
         let ends =
             |piece: &Lexeme<'a>| piece.is_any(&["not", "default", "collate"]) || piece.symbol(":") || piece.symbol("=");
@@ -368,7 +368,7 @@ impl<'a> Reader<'a> {
             return Declared::Other;
         }
         if let Some(percent) = pieces.iter().position(|piece| piece.symbol("%")) {
-            let names: Vec<Ident> = pieces[..percent].iter().filter_map(name).collect();
+            let names: Vec<Ident> = pieces[..percent].iter().filter_map(Lexeme::name).collect();
             let row = pieces.get(percent + 1).is_some_and(|piece| piece.is("rowtype"));
             return match (&names[..], row) {
                 ([table], true) => Declared::Like((Name::bare(table.clone()), None)),
@@ -386,6 +386,11 @@ impl<'a> Reader<'a> {
             Some(Expr::Cast(_, data_type, _)) => Declared::Type(data_type.clone()),
             _ => Declared::Other,
         }
+    }
+
+    /// Whether a statement here runs whenever the body does.
+    fn runs_always(&self) -> bool {
+        self.depth == 0 && !self.returned && !self.body.catches
     }
 
     /// Notes where the columns of the last query go.
@@ -427,7 +432,7 @@ impl<'a> Reader<'a> {
                 self.body.queries.last_mut().into_iter().for_each(|query| query.single = false);
             }
         } else if first.is_any(&["select", "insert", "update", "delete", "with", "merge", "values", "refresh"]) {
-            let always = self.depth == 0 && !self.returned && !self.body.catches;
+            let always = self.runs_always();
             self.body.makes |= first.is("refresh");
             if self.query(pieces, false) {
                 self.body.queries.last_mut().into_iter().for_each(|query| query.always = always);
@@ -436,7 +441,7 @@ impl<'a> Reader<'a> {
             self.body.makes = true;
             let table = pieces.iter().position(|piece| piece.is("table")).map(|at| at + 1);
             let table = table.map(|at| if next(at, "if") { at + 3 } else { at });
-            self.body.temporary.extend(table.and_then(|at| pieces.get(at)).and_then(name));
+            self.body.temporary.extend(table.and_then(|at| pieces.get(at)).and_then(Lexeme::name));
         } else if first.is("assert") {
             self.body.raises = true;
             let condition = pieces[1..].iter().position(|piece| piece.symbol(",")).map_or(pieces.len(), |at| at + 1);
@@ -451,7 +456,7 @@ impl<'a> Reader<'a> {
             let written = text.and_then(|piece| read_query(&unquoted(piece.text)?).ok());
             match written.filter(|command| !matches!(command, Command::Other { .. })) {
                 Some(command) => {
-                    let always = self.depth == 0 && !self.returned && !self.body.catches;
+                    let always = self.runs_always();
                     self.body.queries.push(BodyQuery { always, ..BodyQuery::new(command, false) });
                 }
                 None => self.body.dynamic = true,
@@ -469,13 +474,13 @@ impl<'a> Reader<'a> {
                 let read = self.expression(&pieces[at..]);
                 // `NEW.a := …` needs the column, as reading it does.
                 let target = &pieces[..at];
-                let names: Vec<Ident> = target.iter().filter_map(name).collect();
+                let names: Vec<Ident> = target.iter().filter_map(Lexeme::name).collect();
                 if read && !target.iter().any(|piece| piece.symbol("[")) {
                     self.assigned(vec![names], false);
                 }
                 if target.len() > 3 && target[0].is_any(&["new", "old"]) && target[1].symbol(".") {
                     let value = self.body.queries.last().filter(|_| read).and_then(|query| single(&query.command));
-                    let given = name(&target[2]).map(|column| Given::of(column, value));
+                    let given = target[2].name().map(|column| Given::of(column, value));
                     self.body.given.extend(given);
                     self.expression(&target[..3]);
                 }
@@ -516,10 +521,10 @@ impl<'a> Reader<'a> {
                 strict = pieces.get(at + 1).is_some_and(|piece| piece.is("strict"));
                 let mut end = at + 1 + usize::from(strict);
                 loop {
-                    let mut target: Vec<Ident> = pieces.get(end).and_then(name).into_iter().collect();
+                    let mut target: Vec<Ident> = pieces.get(end).and_then(Lexeme::name).into_iter().collect();
                     end += 1;
                     while pieces.get(end).is_some_and(|piece| piece.symbol(".")) {
-                        target.extend(pieces.get(end + 1).and_then(name));
+                        target.extend(pieces.get(end + 1).and_then(Lexeme::name));
                         end += 2;
                     }
                     targets.push(target);
@@ -551,14 +556,6 @@ fn single(command: &Command) -> Option<&Expr> {
             [query::Item::Expr(value, _)] => Some(value),
             _ => None,
         },
-        _ => None,
-    }
-}
-
-fn name(piece: &Lexeme<'_>) -> Option<Ident> {
-    match piece.kind {
-        TokenKind::Word => Some(piece.text.to_ascii_lowercase().into()),
-        TokenKind::Name => Some(piece.text.trim_matches('"').replace("\"\"", "\"").into()),
         _ => None,
     }
 }

@@ -1,5 +1,7 @@
 //! The words of a statement, where it is looked at or changed as text. Never fails: what is never closed goes on to the end.
 
+use super::name::Ident;
+
 /// What a lexeme is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TokenKind {
@@ -49,6 +51,15 @@ impl Lexeme<'_> {
     /// Whether it is neither white space nor a comment.
     pub(crate) fn solid(&self) -> bool {
         !matches!(self.kind, TokenKind::Space | TokenKind::Comment)
+    }
+
+    /// The name that it is, folded unless it is quoted.
+    pub(crate) fn name(&self) -> Option<Ident> {
+        match self.kind {
+            TokenKind::Word => Some(self.text.to_ascii_lowercase().into()),
+            TokenKind::Name => Some(self.text.trim_matches('"').replace("\"\"", "\"").into()),
+            _ => None,
+        }
     }
 
     /// One past its last byte.

@@ -258,15 +258,10 @@ pub(crate) fn type_named(text: &str) -> Option<TypeName> {
 
 /// The names in a text that stand as those of functions.
 pub(crate) fn called_in(text: &str) -> Vec<operation::Ident> {
-    use lex::{Lexeme, TokenKind};
+    use lex::Lexeme;
     let pieces: Vec<_> = lex::lex(text).into_iter().filter(Lexeme::solid).collect();
     let called = pieces.windows(2).filter(|pair| pair[1].symbol("("));
-    let name = |piece: &Lexeme<'_>| match piece.kind {
-        TokenKind::Word => Some(piece.text.to_ascii_lowercase().into()),
-        TokenKind::Name => Some(piece.text.trim_matches('"').replace("\"\"", "\"").into()),
-        _ => None,
-    };
-    called.filter_map(|pair| name(&pair[0])).collect()
+    called.filter_map(|pair| pair[0].name()).collect()
 }
 
 /// Whether a text may name something: a look that costs little, before the text is read.
@@ -286,14 +281,7 @@ pub(crate) fn types_in(text: &str) -> Vec<(Name, std::ops::Range<usize>)> {
         return Vec::new();
     }
     let pieces: Vec<_> = lex::lexemes(text).filter(Lexeme::solid).collect();
-    let part = |at: usize| {
-        let piece = pieces.get(at)?;
-        match piece.kind {
-            TokenKind::Word => Some(piece.text.to_lowercase().into()),
-            TokenKind::Name => Some(piece.text.trim_matches('"').replace("\"\"", "\"").into()),
-            _ => None,
-        }
-    };
+    let part = |at: usize| pieces.get(at).and_then(Lexeme::name);
     let dotted = |at: usize| pieces.get(at).is_some_and(|piece| piece.symbol("."));
     let name = |at: usize| {
         let first: operation::Ident = part(at)?;

@@ -430,45 +430,10 @@ pub struct Call {
     pub within_group: bool,
 }
 
-impl Expr {
-    /// The expressions that it is made of; those of subqueries are their own.
-    pub fn parts(&self) -> Vec<&Self> {
-        match self {
-            Self::Column(..)
-            | Self::Parameter(_)
-            | Self::Text(..)
-            | Self::Number(_)
-            | Self::Bool
-            | Self::Null
-            | Self::Default
-            | Self::ArrayOf(_)
-            | Self::Scalar(_)
-            | Self::Exists(_)
-            | Self::Opaque => Vec::new(),
-            Self::Cast(inner, ..) | Self::Field(inner, ..) => vec![inner],
-            Self::Call(call) => call.arguments.iter().chain(&call.beside).chain(&call.over).collect(),
-            Self::Operator(_, left, right, _) => left.as_deref().into_iter().chain([&**right]).collect(),
-            Self::Quantified(_, left, right, _) => vec![left, right],
-            Self::In(left, list, _) => std::iter::once(&**left).chain(list).collect(),
-            Self::And(parts)
-            | Self::Logic(parts)
-            | Self::Test(parts)
-            | Self::Common(_, parts, _)
-            | Self::Array(parts, _)
-            | Self::Row(parts)
-            | Self::Typed(_, parts)
-            | Self::Unknown(parts) => parts.iter().collect(),
-            Self::Case { operand, branches, otherwise, .. } => {
-                let branches = branches.iter().flat_map(|(when, then)| [when, then]);
-                operand.as_deref().into_iter().chain(branches).chain(otherwise.as_deref()).collect()
-            }
-            Self::Subscript(inner, bounds, _) => std::iter::once(&**inner).chain(bounds).collect(),
-        }
-    }
-
-    /// The same, to be changed.
-    pub(crate) fn parts_mut(&mut self) -> Vec<&mut Self> {
-        match self {
+/// What an expression is made of, to be read or, with `mut`, to be changed.
+macro_rules! parts {
+    ($expr:expr, $iter:ident, $as_deref:ident $(, $mut:tt)?) => {
+        match $expr {
             Self::Column(..)
             | Self::Parameter(_)
             | Self::Text(..)
@@ -482,12 +447,12 @@ impl Expr {
             | Self::Opaque => Vec::new(),
             Self::Cast(inner, ..) | Self::Field(inner, ..) => vec![inner],
             Self::Call(call) => {
-                let Call { arguments, beside, over, .. } = &mut **call;
-                arguments.iter_mut().chain(beside).chain(over).collect()
+                let Call { arguments, beside, over, .. } = &$($mut)? **call;
+                arguments.$iter().chain(beside).chain(over).collect()
             }
-            Self::Operator(_, left, right, _) => left.as_deref_mut().into_iter().chain([&mut **right]).collect(),
+            Self::Operator(_, left, right, _) => left.$as_deref().into_iter().chain([&$($mut)? **right]).collect(),
             Self::Quantified(_, left, right, _) => vec![left, right],
-            Self::In(left, list, _) => std::iter::once(&mut **left).chain(list).collect(),
+            Self::In(left, list, _) => std::iter::once(&$($mut)? **left).chain(list).collect(),
             Self::And(parts)
             | Self::Logic(parts)
             | Self::Test(parts)
@@ -495,13 +460,25 @@ impl Expr {
             | Self::Array(parts, _)
             | Self::Row(parts)
             | Self::Typed(_, parts)
-            | Self::Unknown(parts) => parts.iter_mut().collect(),
+            | Self::Unknown(parts) => parts.$iter().collect(),
             Self::Case { operand, branches, otherwise, .. } => {
-                let branches = branches.iter_mut().flat_map(|(when, then)| [when, then]);
-                operand.as_deref_mut().into_iter().chain(branches).chain(otherwise.as_deref_mut()).collect()
+                let branches = branches.$iter().flat_map(|(when, then)| [when, then]);
+                operand.$as_deref().into_iter().chain(branches).chain(otherwise.$as_deref()).collect()
             }
-            Self::Subscript(inner, bounds, _) => std::iter::once(&mut **inner).chain(bounds).collect(),
+            Self::Subscript(inner, bounds, _) => std::iter::once(&$($mut)? **inner).chain(bounds).collect(),
         }
+    };
+}
+
+impl Expr {
+    /// The expressions that it is made of; those of subqueries are their own.
+    pub fn parts(&self) -> Vec<&Self> {
+        parts!(self, iter, as_deref)
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn parts_mut(&mut self) -> Vec<&mut Self> {
+        parts!(self, iter_mut, as_deref_mut, mut)
     }
 
     /// Whether it, or something in it, is so.

@@ -88,13 +88,11 @@ impl Workload {
         let mut found = resolve(query.command.as_ref()?, schema);
         // What the application fills itself is not without rows for long.
         found.problems.retain(|problem| {
-            let read = problem.message.strip_prefix("materialized view \"");
-            let read = read.and_then(|rest| rest.strip_suffix("\" has not been populated"));
             let refreshed = match &query.command {
                 Some(Command::Refresh { view, .. }) if problem.message == NOT_POPULATED => Some(&*view.value.name),
                 _ => None,
             };
-            !read.or(refreshed).is_some_and(|view| self.fills(view, schema))
+            !problem.unfilled().or(refreshed).is_some_and(|view| self.fills(view, schema))
         });
         Some(found)
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::few::Few;
 use crate::lint::{Case, Docs, PlacedPart, Rule, RuleCheck, Subject, Yields};
-use crate::schema::{Object, QName, Relation, Schema, TableRule as RowRule};
+use crate::schema::{Constraint, Object, QName, Relation, Schema, TableRule as RowRule};
 use crate::sql::Operation;
 use crate::sql::operation::TableChange;
 
@@ -100,12 +100,11 @@ fn finding(
                 });
                 taken.extend(keys.map(|(key, _)| format!("foreign key {key} of {name}")));
                 if matches!(part.operation, Operation::DropType { .. }) {
-                    let base = release.base.relation(name);
-                    let last = release.last.relation(name);
-                    taken.extend(parts_gone(name, old, now).into_iter().filter_map(|(gone, has)| {
-                        let before = base.is_some_and(&has);
-                        (before && !last.is_some_and(&has)).then_some(gone)
-                    }));
+                    let of = |relation: Option<&Relation>| relation.map_or_else(Vec::new, |found| parts(name, found));
+                    let (now, base) = (of(Some(now)), of(release.base.relation(name)));
+                    let last = of(release.last.relation(name));
+                    let gone = |part: &String| !now.contains(part) && base.contains(part) && !last.contains(part);
+                    taken.extend(parts(name, old).into_iter().filter(gone));
                 }
             }
         }
@@ -128,28 +127,15 @@ fn finding(
     )
 }
 
-/// Whether a relation has a part.
-type Has<'a> = Box<dyn Fn(&Relation) -> bool + 'a>;
-
-/// The parts of a relation that are there no longer, in words.
-fn parts_gone<'a>(name: &QName, old: &'a Relation, now: &Relation) -> Vec<(String, Has<'a>)> {
-    let mut parts: Vec<(String, Has<'a>)> = Vec::new();
-    for column in old.columns.iter().map(|column| &column.name) {
-        parts.push((format!("column {column} of {name}"), Box::new(move |r| r.column(column).is_some())));
-    }
-    for index in old.indexes.keys() {
-        parts.push((format!("index {index} of {name}"), Box::new(move |r| r.indexes.contains_key(index))));
-    }
-    for (check, constraint) in old.constraints.iter() {
-        if matches!(constraint.kind, RowRule::Check { .. }) {
-            parts.push((format!("check {check} of {name}"), Box::new(move |r| r.constraints.contains_key(check))));
-        }
-    }
-    for policy in old.policies.keys() {
-        parts.push((format!("policy {policy} on {name}"), Box::new(move |r| r.policies.contains_key(policy))));
-    }
-    parts.retain(|(_, has)| !has(now));
-    parts
+/// What of a relation may name a type, in words.
+fn parts(name: &QName, relation: &Relation) -> Vec<String> {
+    let columns = relation.columns.iter().map(|column| format!("column {} of {name}", column.name));
+    let indexes = relation.indexes.keys().map(|index| format!("index {index} of {name}"));
+    let is_check = |constraint: &Constraint| matches!(constraint.kind, RowRule::Check { .. });
+    let checks = relation.constraints.iter().filter(|(_, constraint)| is_check(constraint));
+    let checks = checks.map(|(check, _)| format!("check {check} of {name}"));
+    let policies = relation.policies.keys().map(|policy| format!("policy {policy} on {name}"));
+    columns.chain(indexes).chain(checks).chain(policies).collect()
 }
 
 fn relation(object: &Object) -> Option<&QName> {

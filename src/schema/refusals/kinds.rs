@@ -3,6 +3,7 @@
 use super::{Catalog, is_system};
 use crate::schema::Schema;
 use crate::schema::model::{Index, QName, Relation};
+use crate::schema::resolve::not_populated;
 use crate::sql::Name;
 use crate::sql::operation::{CreateStatistics, DataVerb, GrantObject, Ident, Operation, RelationKind, TableChange};
 
@@ -213,7 +214,7 @@ impl Schema {
         // What it reads may have no rows itself.
         let mut reads = relation.reads.iter().filter(|_| !empties);
         let read = reads.find_map(|read| self.unfilled_behind(read))?;
-        Some(format!("materialized view \"{}\" has not been populated", read.name))
+        Some(not_populated(&read.name))
     }
 
     /// Whether a materialized view has a unique index by which it can be refreshed concurrently.

@@ -1,11 +1,11 @@
 //! What stands in FROM.
 
-use super::Resolver;
 use super::catalog::Context;
 use super::expr::start;
 use super::scope::{Col, Columns, Names, Scope, Table};
 use super::types::Type;
 use super::values::Value;
+use super::{Resolver, not_populated};
 use crate::schema::{Column, QName, Relation};
 use crate::shared::Shared;
 use crate::sql::operation::{Ident, RelationKind};
@@ -182,8 +182,7 @@ impl Resolver<'_> {
                         self.problem("42809", message, table.name.at);
                     }
                     if let Some(view) = self.schema.unfilled_behind(&qualified).filter(|_| self.runs) {
-                        let message = format!("materialized view \"{}\" has not been populated", view.name);
-                        self.problem("55000", message, table.name.at);
+                        self.problem("55000", not_populated(&view.name), table.name.at);
                     }
                     let schema = table.alias.is_none().then(|| qualified.schema.clone());
                     let mut found = self.table_of(alias, schema, &qualified, relation);

@@ -79,6 +79,14 @@ impl Resolved {
     }
 }
 
+/// What PostgreSQL says of a materialized view without rows, around its name.
+const UNFILLED: (&str, &str) = ("materialized view \"", "\" has not been populated");
+
+/// Why PostgreSQL does not read a materialized view without rows.
+pub(crate) fn not_populated(view: &str) -> String {
+    format!("{}{view}{}", UNFILLED.0, UNFILLED.1)
+}
+
 /// Why PostgreSQL refuses a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueryProblem {
@@ -96,6 +104,11 @@ impl QueryProblem {
     /// What is not there.
     pub(crate) fn lacking(&self) -> String {
         self.message.replace(" does not exist", "")
+    }
+
+    /// The materialized view without rows that would have to be read; see [`not_populated`].
+    pub(crate) fn unfilled(&self) -> Option<&str> {
+        self.message.strip_prefix(UNFILLED.0)?.strip_suffix(UNFILLED.1)
     }
 }
 
